@@ -1,0 +1,117 @@
+//! What is wrong with a definition only in combination, and what is not built yet.
+
+use super::judge::Judge;
+use super::{Action, Definition, Format, Source};
+use crate::address::AddressRules;
+use crate::code::Code;
+use crate::database::check_name;
+
+impl Judge<'_> {
+    /// What is wrong only in combination, or not built yet.
+    pub(super) fn contradictions(
+        &mut self,
+        definition: &Definition,
+        source: Option<&Source<'_>>,
+        addresses: &AddressRules,
+    ) {
+        if let Some(name) = &definition.name
+            && let Err(complaint) = check_name(name, "/name")
+        {
+            self.complaints.push(complaint);
+        }
+        self.payload_contradictions(definition, source, addresses);
+        self.key_contradictions(definition);
+        self.refuse_what_is_not_built(definition);
+    }
+
+    fn payload_contradictions(
+        &mut self,
+        definition: &Definition,
+        source: Option<&Source<'_>>,
+        addresses: &AddressRules,
+    ) {
+        if definition.location.is_some() && source.is_some() {
+            self.complain(
+                Code::SourceRequiredOne,
+                "source",
+                "Give source or location, not both.",
+            );
+        }
+        if let Some(location) = &definition.location
+            && let Err(refusal) = addresses.check_url(location)
+        {
+            self.complain(refusal.code, "location", refusal.message);
+        }
+        let json = matches!(source, Some(Source::Array(_)));
+        if json
+            && definition
+                .format
+                .is_some_and(|format| format != Format::Json)
+        {
+            self.complain(
+                Code::IncompatibleOptions,
+                "format",
+                "A source that is an array is json.",
+            );
+        }
+        if definition.delimiter.is_some()
+            && (json
+                || definition
+                    .format
+                    .is_some_and(|format| format != Format::Csv))
+        {
+            self.complain(
+                Code::IncompatibleOptions,
+                "delimiter",
+                "Only csv has a delimiter.",
+            );
+        }
+        if let Some(encoding) = &definition.encoding
+            && !matches!(encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+        {
+            self.complain(
+                Code::EncodingUnsupported,
+                "encoding",
+                "encoding is utf-8; save the data as UTF-8.",
+            );
+        }
+    }
+
+    fn key_contradictions(&mut self, definition: &Definition) {
+        let given = self.raw("key_fields").is_some();
+        let unreadable = self
+            .complaints
+            .iter()
+            .any(|complaint| complaint.pointer == "/key_fields");
+        if unreadable {
+            // Said already.
+        } else if definition.action != Action::Add && definition.key_fields.is_empty() && !given {
+            let detail = "key_fields is missing: this action matches profiles by their key fields.";
+            self.complain(Code::KeyRequired, "key_fields", detail);
+        } else if definition.action != Action::Add && definition.key_fields.is_empty() {
+            self.complain(
+                Code::KeyRequired,
+                "key_fields",
+                "key_fields needs at least one field.",
+            );
+        }
+        if self.raw("delete_target").is_some() && definition.action != Action::Delete {
+            let detail = "delete_target goes with the action delete.";
+            self.complain(Code::IncompatibleOptions, "delete_target", detail);
+        }
+    }
+
+    fn refuse_what_is_not_built(&mut self, definition: &Definition) {
+        let asked = [
+            ("callback_url", definition.callback_url.is_some()),
+            ("followups", definition.followups),
+            ("remove_missing", definition.remove_missing),
+        ];
+        for (member, asked) in asked {
+            if asked {
+                let detail = format!("{member} is not available yet; leave it out.");
+                self.complain(Code::NotAvailable, member, detail);
+            }
+        }
+    }
+}

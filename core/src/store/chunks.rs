@@ -1,0 +1,114 @@
+//! The checkpoint: how far an import is durable, moved by the last statement of every chunk.
+
+use sqlx::{FromRow, PgConnection};
+
+use crate::error::Error;
+use crate::import::{Effects, Totals};
+
+/// Where a lane goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Checkpoint {
+    /// The epoch that may write.
+    pub epoch: i64,
+    /// The first row that is not applied yet.
+    pub next_row: i64,
+}
+
+/// What a chunk did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Done {
+    /// The books of its rows.
+    pub totals: Totals,
+    /// What they did to profiles.
+    pub profiles: Effects,
+    /// What they did to subprofiles.
+    pub subprofiles: Effects,
+}
+
+/// Where the import stands. None before its first turn.
+pub async fn checkpoint(
+    connection: &mut PgConnection,
+    import_id: i64,
+) -> Result<Option<Checkpoint>, Error> {
+    Ok(
+        sqlx::query_as("select epoch, next_row from lanes where import_id = $1 and lane = 0")
+            .bind(import_id)
+            .fetch_optional(connection)
+            .await?,
+    )
+}
+
+/// Which rows a chunk covers, and under which epoch it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// The import.
+    pub import_id: i64,
+    /// The epoch of the lease.
+    pub epoch: i64,
+    /// Its first row.
+    pub first_row: i64,
+    /// The row behind its last.
+    pub next_row: i64,
+}
+
+/// Notes the chunk in the order of truth. The caller holds the database's lock.
+pub async fn log(tx: &mut PgConnection, span: Span) -> Result<(), Error> {
+    sqlx::query("insert into chunks (import_id, lane, first_row, next_row) values ($1, 0, $2, $3)")
+        .bind(span.import_id)
+        .bind(span.first_row)
+        .bind(span.next_row)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Moves the checkpoint and adds to the books. The last statement of the chunk: whoever lost the
+/// epoch in the meantime finds no row here, and everything before it is undone.
+pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> Result<(), Error> {
+    let moved = sqlx::query(
+        "update lanes set next_row = $4, chunks = chunks + 1,
+             created = created + $5, updated = updated + $6, unchanged = unchanged + $7,
+             ignored = ignored + $8, deleted = deleted + $9, rejected = rejected + $10,
+             profiles_created = profiles_created + $11, profiles_updated = profiles_updated + $12,
+             profiles_deleted = profiles_deleted + $13,
+             subprofiles_created = subprofiles_created + $14,
+             subprofiles_updated = subprofiles_updated + $15,
+             subprofiles_deleted = subprofiles_deleted + $16
+         where import_id = $1 and lane = 0 and epoch = $2 and next_row = $3",
+    )
+    .bind(span.import_id)
+    .bind(span.epoch)
+    .bind(span.first_row)
+    .bind(span.next_row)
+    .bind(done.totals.created)
+    .bind(done.totals.updated)
+    .bind(done.totals.unchanged)
+    .bind(done.totals.ignored)
+    .bind(done.totals.deleted)
+    .bind(done.totals.rejected)
+    .bind(done.profiles.created)
+    .bind(done.profiles.updated)
+    .bind(done.profiles.deleted)
+    .bind(done.subprofiles.created)
+    .bind(done.subprofiles.updated)
+    .bind(done.subprofiles.deleted)
+    .execute(tx)
+    .await?;
+    if moved.rows_affected() == 0 {
+        Err(Error::LeaseLost)
+    } else {
+        Ok(())
+    }
+}
+
+/// The order of truth is kept for a while, for those who must explain a result.
+pub async fn forget_old(connection: &mut PgConnection, days: i32) -> Result<u64, Error> {
+    Ok(sqlx::query(
+        "delete from chunks where seq in (select seq from chunks
+             where committed_at < now() - make_interval(days => $1) order by committed_at limit 10000)",
+    )
+    .bind(days)
+    .execute(connection)
+    .await?
+    .rows_affected())
+}

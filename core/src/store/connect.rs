@@ -1,0 +1,98 @@
+//! Connections to the ledger, with the settings that each kind of work needs.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::types::PgInterval;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use crate::error::Error;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// Brings the schema up to date. Safe to run by several at once.
+pub async fn migrate(database_url: &str) -> Result<(), Error> {
+    let mut connection = options(database_url, "longshore-migrate")?
+        .connect()
+        .await?;
+    MIGRATIONS
+        .run(&mut connection)
+        .await
+        .map_err(|error| sqlx::Error::Migrate(Box::new(error)))?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// How to reach the ledger. `name` is seen in `pg_stat_activity`, and a claimant terminates the
+/// backends of the holder before it only where the name still fits. No statement may wait for
+/// ever, and a client that vanished is noticed.
+pub fn options(database_url: &str, name: &str) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(database_url)?
+        .application_name(name)
+        .options([
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "5s"),
+            ("idle_in_transaction_session_timeout", "10s"),
+            ("client_connection_check_interval", "2s"),
+            ("timezone", "UTC"),
+        ]);
+    Ok(options)
+}
+
+/// A pool for the doors: short waits, so that a database that is down is said at once.
+pub fn door_pool(database_url: &str, connections_max: u32) -> Result<PgPool, Error> {
+    Ok(PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(3))
+        .connect_lazy_with(options(database_url, "longshore-serve")?))
+}
+
+/// A pool for workers. Rows are matched by index, chunk by chunk: a hash or merge join would read
+/// the whole table for every chunk, so the planner is told not to.
+pub fn worker_pool(
+    database_url: &str,
+    holder: &str,
+    connections_max: u32,
+) -> Result<PgPool, Error> {
+    let options = options(database_url, holder)?.options([
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("enable_seqscan", "off"),
+    ]);
+    Ok(PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options))
+}
+
+/// Whether Postgres answers.
+pub async fn ping(pool: &PgPool) -> Result<(), Error> {
+    sqlx::query("select 1").execute(pool).await?;
+    Ok(())
+}
+
+/// A connection of its own, for work that must not wait behind other work.
+pub async fn own_connection(database_url: &str, name: &str) -> Result<PgConnection, Error> {
+    Ok(options(database_url, name)?.connect().await?)
+}
+
+/// A span of time as Postgres keeps it: to the microsecond, and no finer.
+pub(crate) fn interval(duration: Duration) -> PgInterval {
+    let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    PgInterval {
+        months: 0,
+        days: 0,
+        microseconds,
+    }
+}
+
+/// Begins the transaction of a database's writer: nobody else writes to its tables until the
+/// commit. Waiting writers get the lock in the order in which they asked.
+pub async fn lock_database(connection: &mut PgConnection, number: i64) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock(4800, $1::int)")
+        .bind(i32::try_from(number).map_err(|_| Error::Unreadable(format!("table {number}")))?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

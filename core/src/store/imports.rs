@@ -1,0 +1,399 @@
+//! Imports from acceptance to their end. Every change of state is guarded by the state before it,
+//! and by the lease's fence where a worker makes it.
+
+use sqlx::{FromRow, PgConnection};
+
+use crate::definition::Definition;
+use crate::error::Error;
+use crate::import::{Failure, State};
+use crate::store::leases;
+
+/// The channel on which changes of an import are announced, with its number.
+pub const CHANNEL: &str = "longshore_imports";
+
+/// Where the bytes of a payload rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rest {
+    /// With the import, in the ledger.
+    Inline(Vec<u8>),
+    /// In the payload store, under this key.
+    Stored(String),
+}
+
+/// A snapshot: the bytes that every attempt reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where they rest.
+    pub rest: Rest,
+    /// How many.
+    pub bytes: i64,
+    /// Their SHA-256.
+    pub sha256: Vec<u8>,
+}
+
+/// An import as a worker needs it.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// Its number.
+    pub id: i64,
+    /// The account that submitted it.
+    pub account_id: i64,
+    /// The database it goes into.
+    pub database_id: i64,
+    /// Where it stands.
+    pub state: State,
+    /// What was asked for.
+    pub definition: Definition,
+    /// Its payload, once there.
+    pub snapshot: Option<Snapshot>,
+    /// What the survey of the payload found, once it is done.
+    pub survey: Option<Survey>,
+}
+
+/// What a survey of the whole payload found before the first row is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// How many rows.
+    pub rows: i64,
+    /// All columns, in order of appearance.
+    pub columns: Vec<String>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    account_id: i64,
+    database_id: i64,
+    state: String,
+    definition: serde_json::Value,
+    payload_inline: Option<Vec<u8>>,
+    payload_key: Option<String>,
+    payload_bytes: Option<i64>,
+    payload_sha256: Option<Vec<u8>>,
+    rows_total: Option<i64>,
+    columns: Option<Vec<String>>,
+}
+
+impl Row {
+    fn import(self) -> Result<Import, Error> {
+        let snapshot = match (self.payload_inline, self.payload_key, self.payload_sha256) {
+            (Some(bytes), _, Some(sha256)) => Some((Rest::Inline(bytes), sha256)),
+            (None, Some(key), Some(sha256)) => Some((Rest::Stored(key), sha256)),
+            _ => None,
+        };
+        Ok(Import {
+            id: self.id,
+            account_id: self.account_id,
+            database_id: self.database_id,
+            state: State::parse(&self.state).ok_or(Error::Unreadable(self.state))?,
+            definition: serde_json::from_value(self.definition)
+                .map_err(|error| Error::Unreadable(error.to_string()))?,
+            snapshot: snapshot.map(|(rest, sha256)| Snapshot {
+                rest,
+                sha256,
+                bytes: self.payload_bytes.unwrap_or(0),
+            }),
+            survey: self
+                .rows_total
+                .zip(self.columns)
+                .map(|(rows, columns)| Survey { rows, columns }),
+        })
+    }
+}
+
+/// What acceptance writes.
+#[derive(Debug)]
+pub struct NewImport<'a> {
+    /// The account.
+    pub account_id: i64,
+    /// The database.
+    pub database_id: i64,
+    /// What was asked for.
+    pub definition: &'a Definition,
+    /// Where it begins: draft or queued.
+    pub state: State,
+    /// The payload, if it came inline.
+    pub snapshot: Option<&'a Snapshot>,
+}
+
+/// Keeps a new import; its acceptance gives it its turn.
+pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, Error> {
+    let (inline, key) = rest_columns(new.snapshot);
+    let definition = serde_json::to_value(new.definition)
+        .map_err(|error| Error::Unreadable(error.to_string()))?;
+    Ok(sqlx::query_scalar(
+        "insert into imports (account_id, database_id, name, state, definition, turn,
+                              payload_inline, payload_key, payload_bytes, payload_sha256)
+         values ($1, $2, $3, $4, $5, case when $4 <> 'draft' then nextval('turns') end, $6, $7, $8, $9)
+         returning id",
+    )
+    .bind(new.account_id)
+    .bind(new.database_id)
+    .bind(&new.definition.name)
+    .bind(new.state.as_str())
+    .bind(definition)
+    .bind(inline)
+    .bind(key)
+    .bind(new.snapshot.map(|snapshot| snapshot.bytes))
+    .bind(new.snapshot.map(|snapshot| snapshot.sha256.as_slice()))
+    .fetch_one(tx)
+    .await?)
+}
+
+fn rest_columns(snapshot: Option<&Snapshot>) -> (Option<&[u8]>, Option<&str>) {
+    match snapshot.map(|snapshot| &snapshot.rest) {
+        Some(Rest::Inline(bytes)) => (Some(bytes), None),
+        Some(Rest::Stored(key)) => (None, Some(key)),
+        None => (None, None),
+    }
+}
+
+/// The import of this number.
+pub async fn find(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select id, account_id, database_id, state, definition, payload_inline, payload_key,
+                payload_bytes, payload_sha256, rows_total, columns
+         from imports where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    row.ok_or(Error::NotFound("import"))?.import()
+}
+
+/// The database of the account's import.
+pub async fn database_of(
+    connection: &mut PgConnection,
+    account_id: i64,
+    id: i64,
+) -> Result<i64, Error> {
+    let database: Option<i64> =
+        sqlx::query_scalar("select database_id from imports where id = $1 and account_id = $2")
+            .bind(id)
+            .bind(account_id)
+            .fetch_optional(connection)
+            .await?;
+    database.ok_or(Error::NotFound("import"))
+}
+
+/// The import of this number if it is the account's, locked against other changes of state.
+pub async fn find_for_change(
+    tx: &mut PgConnection,
+    account_id: i64,
+    id: i64,
+) -> Result<Import, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select id, account_id, database_id, state, definition, payload_inline, payload_key,
+                payload_bytes, payload_sha256, rows_total, columns
+         from imports where id = $1 and account_id = $2 for no key update",
+    )
+    .bind(id)
+    .bind(account_id)
+    .fetch_optional(tx)
+    .await?;
+    row.ok_or(Error::NotFound("import"))?.import()
+}
+
+/// Keeps the snapshot of a draft or of a fetch, and moves on to `state`.
+pub async fn keep_snapshot(
+    tx: &mut PgConnection,
+    id: i64,
+    snapshot: &Snapshot,
+    state: State,
+) -> Result<(), Error> {
+    let (inline, key) = rest_columns(Some(snapshot));
+    let kept = sqlx::query(
+        "update imports set payload_inline = $2, payload_key = $3, payload_bytes = $4,
+             payload_sha256 = $5, state = $6, version = version + 1,
+             turn = case when $6 = 'draft' then turn else coalesce(turn, nextval('turns')) end
+         where id = $1 and state in ('draft', 'queued', 'fetching') and payload_sha256 is null",
+    )
+    .bind(id)
+    .bind(inline)
+    .bind(key)
+    .bind(snapshot.bytes)
+    .bind(&snapshot.sha256)
+    .bind(state.as_str())
+    .execute(&mut *tx)
+    .await?;
+    expect_one(kept.rows_affected())?;
+    leases::note_size(tx, id).await
+}
+
+/// Moves a draft into the queue.
+pub async fn queue(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    let queued = sqlx::query(
+        "update imports set state = 'queued', turn = nextval('turns'), version = version + 1
+         where id = $1 and state = 'draft'",
+    )
+    .bind(id)
+    .execute(tx)
+    .await?;
+    expect_one(queued.rows_affected())
+}
+
+/// Work on it begins, or begins again after a crash.
+pub async fn enter(tx: &mut PgConnection, id: i64, state: State) -> Result<(), Error> {
+    sqlx::query(
+        "update imports set state = $2, version = version + 1, started_at = coalesce(started_at, now())
+         where id = $1 and state <> $2 and finished_at is null",
+    )
+    .bind(id)
+    .bind(state.as_str())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps what the survey found.
+pub async fn keep_survey(
+    tx: &mut PgConnection,
+    id: i64,
+    survey: &Survey,
+    warnings: &[String],
+) -> Result<(), Error> {
+    sqlx::query(
+        "update imports set rows_total = $2, columns = $3, warnings = warnings || $4, version = version + 1
+         where id = $1 and state = 'preparing'",
+    )
+    .bind(id)
+    .bind(survey.rows)
+    .bind(&survey.columns)
+    .bind(sqlx::types::Json(warnings))
+    .execute(&mut *tx)
+    .await?;
+    leases::note_size(tx, id).await
+}
+
+/// Adds a line to what the client should know.
+pub async fn warn(tx: &mut PgConnection, id: i64, warning: &str) -> Result<(), Error> {
+    sqlx::query(
+        "update imports set warnings = warnings || to_jsonb($2::text), version = version + 1
+         where id = $1",
+    )
+    .bind(id)
+    .bind(warning)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Rows may be applied from here on: the import has its turn, its snapshot and its index.
+pub async fn begin_applying(tx: &mut PgConnection, id: i64, epoch: i64) -> Result<(), Error> {
+    let begun = sqlx::query(
+        "update imports set state = 'applying', applying_at = coalesce(applying_at, now()),
+             version = version + 1
+         where id = $1 and state in ('preparing', 'applying')",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    expect_one(begun.rows_affected())?;
+    sqlx::query(
+        "insert into lanes (import_id, lane, epoch) values ($1, 0, $2)
+         on conflict (import_id, lane) do update set epoch = excluded.epoch
+         where lanes.epoch < excluded.epoch",
+    )
+    .bind(id)
+    .bind(epoch)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends an import whose rows are all applied. Refuses if its books do not balance: such an import
+/// may not say that it is complete.
+pub async fn complete(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    let completed = sqlx::query(
+        "update imports i set version = version + 1, finished_at = now(),
+             state = case when b.rejected > 0 then 'completed_with_rejects' else 'completed' end
+         from (select sum(created + updated + unchanged + ignored + deleted + rejected) as rows,
+                      sum(rejected) as rejected
+               from lanes where import_id = $1) b
+         where i.id = $1 and i.state = 'applying' and i.rows_total = b.rows",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    if completed.rows_affected() == 0 {
+        return Err(Error::Unreadable(format!(
+            "the books of import {id} do not balance"
+        )));
+    }
+    announce(tx, id).await
+}
+
+/// Ends an import by an error. Rows already applied stay applied, and its totals say so.
+pub async fn fail(tx: &mut PgConnection, id: i64, failure: &Failure) -> Result<(), Error> {
+    sqlx::query(
+        "update imports set state = 'failed', error = $2, finished_at = now(), version = version + 1
+         where id = $1 and finished_at is null",
+    )
+    .bind(id)
+    .bind(sqlx::types::Json(failure))
+    .execute(&mut *tx)
+    .await?;
+    announce(tx, id).await
+}
+
+/// Ends an import on request. Rows already applied stay applied.
+pub async fn cancel(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    sqlx::query(
+        "update imports set state = 'cancelled', finished_at = now(), version = version + 1
+         where id = $1 and finished_at is null",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    announce(tx, id).await
+}
+
+/// Wakes whoever waits for the import; heard after the commit.
+pub async fn announce(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(id.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Imports that ended before `days` days whose payload is still kept in the store.
+pub async fn forget_old_payloads(
+    connection: &mut PgConnection,
+    days: i32,
+) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar(
+        "update imports i set payload_key = null
+         from (select id, payload_key from imports
+               where payload_key is not null and finished_at < now() - make_interval(days => $1)
+               order by id limit 100 for update skip locked) o
+         where i.id = o.id returning o.payload_key",
+    )
+    .bind(days)
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Which of these keys belong to no import.
+pub async fn orphaned_payloads(
+    connection: &mut PgConnection,
+    keys: &[String],
+) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar(
+        "select k from unnest($1::text[]) k
+         where not exists (select from imports where payload_key = k)",
+    )
+    .bind(keys)
+    .fetch_all(connection)
+    .await?)
+}
+
+/// A guarded change that touched nothing means that someone else was first.
+fn expect_one(rows: u64) -> Result<(), Error> {
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Error::LeaseLost)
+    }
+}

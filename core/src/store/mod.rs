@@ -1,0 +1,21 @@
+//! All SQL of the control tables, a file per noun and a function per question; and, in
+//! [`typed`], the one room where SQL over typed tables is built.
+//! Transactions are begun and ended by the callers, where they can be seen.
+
+pub mod accounts;
+pub mod binary;
+pub mod chunks;
+pub mod connect;
+pub mod databases;
+pub mod idempotency;
+pub mod imports;
+pub mod indexes;
+pub mod leases;
+pub mod overview;
+pub mod profiles;
+pub mod rejects;
+pub mod status;
+pub mod turns;
+pub mod typed;
+pub mod widening;
+pub mod workers;

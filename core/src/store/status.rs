@@ -1,0 +1,166 @@
+//! The status of an import, as it is in the ledger at one moment: state, books and progress come
+//! from one statement, so that they always fit together.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection};
+
+use crate::error::Error;
+use crate::import::State;
+
+/// Everything that a status answer is made of.
+#[derive(Debug, Clone, FromRow)]
+pub struct Status {
+    /// The import's number.
+    pub id: i64,
+    /// Its name, for people.
+    pub name: Option<String>,
+    /// Its state, as kept.
+    pub state: String,
+    /// The database's number.
+    pub database_id: i64,
+    /// The database's name.
+    pub database_name: String,
+    /// What was asked for.
+    pub definition: serde_json::Value,
+    /// Bytes of the payload, once there.
+    pub payload_bytes: Option<i64>,
+    /// SHA-256 of the payload, once there.
+    pub payload_sha256: Option<Vec<u8>>,
+    /// Rows of the payload, once counted.
+    pub rows_total: Option<i64>,
+    /// What was taken for granted on the way.
+    pub warnings: serde_json::Value,
+    /// Why it failed.
+    pub error: Option<serde_json::Value>,
+    /// Grows with every change.
+    pub version: i64,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When a worker first took it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When its first rows could be applied.
+    pub applying_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// The ledger's clock.
+    pub now: DateTime<Utc>,
+    /// How often a worker took it.
+    pub epoch: i64,
+    /// It waits for its turn on the database.
+    pub waiting_for_turn: bool,
+    /// Someone asked to cancel it.
+    pub cancel_requested: bool,
+    /// When it is tried again, if it waits for that.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Books: rows created.
+    pub created: i64,
+    /// Books: rows updated.
+    pub updated: i64,
+    /// Books: rows unchanged.
+    pub unchanged: i64,
+    /// Books: rows ignored.
+    pub ignored: i64,
+    /// Books: rows deleted.
+    pub deleted: i64,
+    /// Books: rows rejected.
+    pub rejected: i64,
+    /// Profiles made.
+    pub profiles_created: i64,
+    /// Profiles changed.
+    pub profiles_updated: i64,
+    /// Profiles deleted.
+    pub profiles_deleted: i64,
+    /// Subprofiles made.
+    pub subprofiles_created: i64,
+    /// Subprofiles changed.
+    pub subprofiles_updated: i64,
+    /// Subprofiles deleted.
+    pub subprofiles_deleted: i64,
+}
+
+impl Status {
+    /// The state.
+    pub fn state(&self) -> Result<State, Error> {
+        State::parse(&self.state).ok_or_else(|| Error::Unreadable(self.state.clone()))
+    }
+}
+
+/// The status of the account's import.
+pub async fn find(
+    connection: &mut PgConnection,
+    account_id: i64,
+    id: i64,
+) -> Result<Status, Error> {
+    let filter = ListFilter {
+        import_id: Some(id),
+        ..ListFilter::default()
+    };
+    let found = page(connection, account_id, &filter, 1).await?;
+    found.into_iter().next().ok_or(Error::NotFound("import"))
+}
+
+/// Which imports a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Only this one.
+    pub import_id: Option<i64>,
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only of this database.
+    pub database_id: Option<i64>,
+    /// Only older than this one.
+    pub before: Option<i64>,
+}
+
+/// A page of an account's imports, newest first.
+pub async fn page(
+    connection: &mut PgConnection,
+    account_id: i64,
+    filter: &ListFilter,
+    limit: i64,
+) -> Result<Vec<Status>, Error> {
+    Ok(sqlx::query_as(
+        "select i.id, i.name, i.state, i.database_id, d.name as database_name, i.definition,
+             i.payload_bytes, i.payload_sha256, i.rows_total, i.warnings, i.error,
+             i.version + b.chunks as version, i.created_at, i.started_at, i.applying_at,
+             i.finished_at, clock_timestamp() as now, coalesce(l.epoch, 0) as epoch,
+             coalesce(l.waiting_for_turn, false) as waiting_for_turn,
+             coalesce(l.cancel_requested, false) as cancel_requested,
+             case when l.due_at > now() then l.due_at end as retry_at,
+             b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
+             b.profiles_created, b.profiles_updated, b.profiles_deleted,
+             b.subprofiles_created, b.subprofiles_updated, b.subprofiles_deleted
+         from imports i
+         join databases d on d.id = i.database_id
+         left join leases l on l.import_id = i.id
+         cross join lateral (
+             select coalesce(sum(chunks), 0)::bigint as chunks,
+                 coalesce(sum(created), 0)::bigint as created,
+                 coalesce(sum(updated), 0)::bigint as updated,
+                 coalesce(sum(unchanged), 0)::bigint as unchanged,
+                 coalesce(sum(ignored), 0)::bigint as ignored,
+                 coalesce(sum(deleted), 0)::bigint as deleted,
+                 coalesce(sum(rejected), 0)::bigint as rejected,
+                 coalesce(sum(profiles_created), 0)::bigint as profiles_created,
+                 coalesce(sum(profiles_updated), 0)::bigint as profiles_updated,
+                 coalesce(sum(profiles_deleted), 0)::bigint as profiles_deleted,
+                 coalesce(sum(subprofiles_created), 0)::bigint as subprofiles_created,
+                 coalesce(sum(subprofiles_updated), 0)::bigint as subprofiles_updated,
+                 coalesce(sum(subprofiles_deleted), 0)::bigint as subprofiles_deleted
+             from lanes where lanes.import_id = i.id) b
+         where i.account_id = $1
+           and ($2::bigint is null or i.id = $2)
+           and ($3::text is null or i.state = $3)
+           and ($4::bigint is null or i.database_id = $4)
+           and ($5::bigint is null or i.id < $5)
+         order by i.id desc limit $6",
+    )
+    .bind(account_id)
+    .bind(filter.import_id)
+    .bind(filter.state.map(State::as_str))
+    .bind(filter.database_id)
+    .bind(filter.before)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?)
+}

@@ -1,0 +1,369 @@
+//! The one room where SQL over typed tables is built: from numbers only, never from a user's text.
+//! Every statement that it can build is run by a test.
+
+use crate::database::TableNumber;
+use crate::field::{Field, FieldType};
+use crate::limits::KEY_BYTES_MAX;
+use crate::plan::Side;
+
+/// The statements that make the table of a database, or of a collection of `parent`.
+#[must_use]
+pub fn create_table(
+    number: TableNumber,
+    parent: Option<TableNumber>,
+    fields: &[Field],
+) -> Vec<String> {
+    let table = number.table();
+    let first = (number.0 << 32) + 1;
+    let last = (number.0 << 32) + i64::from(u32::MAX);
+    let mut columns = vec![format!(
+        "id bigint primary key default nextval('{table}_id')"
+    )];
+    if let Some(parent) = parent {
+        let parent = parent.table();
+        columns.push(format!(
+            "profile_id bigint not null references {parent} on delete cascade"
+        ));
+    }
+    columns.extend(
+        fields
+            .iter()
+            .map(|field| format!("{} {}", field.column(), field.kind.sql_type())),
+    );
+    columns.extend([
+        "uid text".to_owned(),
+        "created_at timestamptz not null default now()".to_owned(),
+        "updated_at timestamptz not null default now()".to_owned(),
+        "written_by bigint".to_owned(),
+    ]);
+    let mut statements = vec![
+        format!("create sequence {table}_id start {first} minvalue {first} maxvalue {last}"),
+        format!("create table {table} ({})", columns.join(", ")),
+        format!("alter sequence {table}_id owned by {table}.id"),
+        format!("create unique index on {table} (uid) where uid is not null"),
+    ];
+    if parent.is_some() {
+        statements.push(format!("create index on {table} (profile_id)"));
+    }
+    statements.extend(
+        fields
+            .iter()
+            .filter(|field| field.unique)
+            .map(|field| format!("create unique index {}", unique_index(number, field))),
+    );
+    statements
+}
+
+/// The column of a field that is added later. Nullable and without default: no row is rewritten.
+#[must_use]
+pub fn add_column(number: TableNumber, field: &Field) -> String {
+    format!(
+        "alter table {} add column {} {}",
+        number.table(),
+        field.column(),
+        field.kind.sql_type()
+    )
+}
+
+/// The unique index of a field that is added later, built while others read and write.
+#[must_use]
+pub fn add_unique_index(number: TableNumber, field: &Field) -> String {
+    format!(
+        "create unique index concurrently {}",
+        unique_index(number, field)
+    )
+}
+
+/// What is left of a unique index that could not be built.
+#[must_use]
+pub fn drop_unique_index(number: TableNumber, field: &Field) -> String {
+    format!(
+        "drop index concurrently if exists data.t{}_u{}",
+        number.0, field.id
+    )
+}
+
+fn unique_index(number: TableNumber, field: &Field) -> String {
+    let table = number.table();
+    let expression = field.key_expression(&format!("t{}", number.0));
+    format!("t{}_u{} on {table} (({expression}))", number.0, field.id)
+}
+
+/// The field whose unique index has this name, if it is one of ours.
+#[must_use]
+pub fn field_of_unique_index(name: &str) -> Option<i64> {
+    name.split_once("_u")?.1.parse().ok()
+}
+
+/// The name of the index that a combination of key fields is matched by.
+#[must_use]
+pub fn key_index_name(number: TableNumber, keys: &[Field]) -> String {
+    let ids: Vec<String> = keys.iter().map(|field| field.id.to_string()).collect();
+    let mut name = format!("t{}_k{}", number.0, ids.join("_"));
+    // Postgres would cut a longer name, and two combinations could meet.
+    if name.len() > 60 {
+        let sum = crc32fast::hash(name.as_bytes());
+        name = format!("t{}_k{}_{sum:08x}", number.0, ids.len());
+    }
+    name
+}
+
+/// Builds the index of a combination of key fields while others read and write.
+#[must_use]
+pub fn create_key_index(side: &Side) -> String {
+    let table = side.number.table();
+    let keys = &side.fields[..side.keys];
+    let mut columns: Vec<String> = Vec::new();
+    if side.collection.is_some() {
+        columns.push("profile_id".to_owned());
+    }
+    let name = format!("t{}", side.number.0);
+    columns.extend(
+        keys.iter()
+            .map(|field| format!("({})", field.key_expression(&name))),
+    );
+    let index = key_index_name(side.number, keys);
+    let condition = match short_enough(keys, &name) {
+        condition if condition.is_empty() => String::new(),
+        condition => format!(" where {condition}"),
+    };
+    format!(
+        "create index concurrently {index} on {table} ({}){condition}",
+        columns.join(", ")
+    )
+}
+
+/// Most bytes that the folded texts of a key can have: folding makes two bytes three at worst.
+const FOLDED_KEY_BYTES_MAX: usize = KEY_BYTES_MAX * 2;
+
+/// Postgres indexes no value of more than some 2,700 bytes, but keeps it. No key is as long, so
+/// longer values stay outside the index, and matching says so in the same words.
+fn short_enough(keys: &[Field], table: &str) -> String {
+    let lengths: Vec<String> = keys
+        .iter()
+        .filter(|field| field.kind.is_text())
+        .map(|field| format!("octet_length({})", field.key_expression(table)))
+        .collect();
+    match lengths.is_empty() {
+        true => String::new(),
+        false => format!("{} <= {FOLDED_KEY_BYTES_MAX}", lengths.join(" + ")),
+    }
+}
+
+/// Finds the profiles of the keys in `$1…`, arrays of folded key cells: ordinal of the key, id,
+/// and the fields that the payload brings beside the keys; at most as many as the last parameter.
+#[must_use]
+pub fn match_profiles(side: &Side) -> String {
+    format!(
+        "select k.n, p.id{} from unnest({}) with ordinality as k({}, n) join {} p on {} order by k.n, p.id \
+         limit ${}",
+        selected(side),
+        parameters(&side.fields[..side.keys], 1),
+        names(side.keys),
+        side.number.table(),
+        key_conditions(side),
+        side.keys + 1
+    )
+}
+
+/// Finds the subprofiles of the pairs of profile id (`$1`) and keys (`$2…`).
+#[must_use]
+pub fn match_subprofiles(side: &Side) -> String {
+    let separator = if side.keys > 0 { ", " } else { "" };
+    let and = if side.keys > 0 { " and " } else { "" };
+    format!(
+        "select k.n, p.id{} from unnest($1::int8[]{separator}{}) with ordinality \
+         as k(profile_id{separator}{}, n) join {} p on p.profile_id = k.profile_id{and}{} \
+         order by k.n, p.id limit ${}",
+        selected(side),
+        parameters(&side.fields[..side.keys], 2),
+        names(side.keys),
+        side.number.table(),
+        key_conditions(side),
+        side.keys + 2
+    )
+}
+
+fn selected(side: &Side) -> String {
+    side.fields[side.keys..]
+        .iter()
+        .map(|field| format!(", p.{}", field.column()))
+        .collect()
+}
+
+fn parameters(fields: &[Field], first: usize) -> String {
+    let casts: Vec<String> = fields
+        .iter()
+        .enumerate()
+        .map(|(position, field)| {
+            format!("${}::{}[]", position + first, travelling_type(field.kind))
+        })
+        .collect();
+    casts.join(", ")
+}
+
+fn names(count: usize) -> String {
+    (0..count)
+        .map(|position| format!("c{position}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn key_conditions(side: &Side) -> String {
+    let keys = &side.fields[..side.keys];
+    let equal = keys.iter().enumerate().map(|(position, field)| {
+        let cast = arriving_cast(field.kind);
+        format!("{} = k.c{position}{cast}", field.key_expression("p"))
+    });
+    let short = Some(short_enough(keys, "p")).filter(|condition| !condition.is_empty());
+    equal.chain(short).collect::<Vec<_>>().join(" and ")
+}
+
+/// Multiselect travels as array literals, since `unnest` would flatten arrays of arrays.
+fn travelling_type(kind: FieldType) -> &'static str {
+    if kind == FieldType::Multiselect {
+        "text"
+    } else {
+        kind.sql_type()
+    }
+}
+
+fn arriving_cast(kind: FieldType) -> &'static str {
+    if kind == FieldType::Multiselect {
+        "::text[]"
+    } else {
+        ""
+    }
+}
+
+/// Writes whole rows: ids in `$1`, the fields beside the keys in `$2…`, the import's number last.
+#[must_use]
+pub fn update(side: &Side) -> String {
+    let fields = &side.fields[side.keys..];
+    let sets: Vec<String> = fields
+        .iter()
+        .enumerate()
+        .map(|(position, field)| {
+            let cast = arriving_cast(field.kind);
+            format!("{} = u.c{position}{cast}", field.column())
+        })
+        .collect();
+    format!(
+        "update {} p set {}, updated_at = now(), written_by = ${} \
+         from unnest($1::int8[], {}) as u(id, {}) where p.id = u.id",
+        side.number.table(),
+        sets.join(", "),
+        fields.len() + 2,
+        parameters(fields, 2),
+        names(fields.len())
+    )
+}
+
+/// New rows, in binary format: id (if `with_ids`), the parent's id for a collection, the fields
+/// of the payload, the other fields that have a default, the import's number.
+#[must_use]
+pub fn copy_in(side: &Side, with_ids: bool) -> String {
+    let mut columns: Vec<String> = Vec::new();
+    if with_ids {
+        columns.push("id".to_owned());
+    }
+    if side.collection.is_some() {
+        columns.push("profile_id".to_owned());
+    }
+    columns.extend(side.fields.iter().map(Field::column));
+    columns.extend(
+        side.others
+            .iter()
+            .filter(|field| field.default.is_some())
+            .map(Field::column),
+    );
+    columns.push("written_by".to_owned());
+    format!(
+        "copy {} ({}) from stdin (format binary)",
+        side.number.table(),
+        columns.join(", ")
+    )
+}
+
+/// Draws `$1` ids of a table.
+#[must_use]
+pub fn draw_ids(number: TableNumber) -> String {
+    format!(
+        "select nextval('{}_id') from generate_series(1, $1)",
+        number.table()
+    )
+}
+
+/// Deletes the rows with the ids in `$1`.
+#[must_use]
+pub fn delete(number: TableNumber) -> String {
+    format!("delete from {} where id = any($1)", number.table())
+}
+
+/// Deletes the subprofiles of the profiles in `$1`.
+#[must_use]
+pub fn delete_children(collection: TableNumber) -> String {
+    format!(
+        "delete from {} where profile_id = any($1)",
+        collection.table()
+    )
+}
+
+/// A page of profiles after the id in `$1`, at most `$2`; filters by equality from `$3` on.
+#[must_use]
+pub fn page(number: TableNumber, fields: &[Field], filters: &[Field]) -> String {
+    let conditions: String = filters
+        .iter()
+        .enumerate()
+        .map(|(position, field)| filter_condition(field, position + 3))
+        .collect();
+    format!(
+        "select {} from {} p where p.id > $1{conditions} order by p.id limit $2",
+        shown(fields, false),
+        number.table()
+    )
+}
+
+/// The filter's value comes as an array of one, in binary format; text is folded by Postgres.
+fn filter_condition(field: &Field, parameter: usize) -> String {
+    let kind = travelling_type(field.kind);
+    let value = format!("(${parameter}::{kind}[])[1]");
+    match (field.kind, field.case_insensitive) {
+        (FieldType::Multiselect, _) => format!(" and p.{} = {value}::text[]", field.column()),
+        (kind, true) if kind.is_text() => {
+            format!(" and lower(p.{}) = lower({value})", field.column())
+        }
+        _ => format!(" and p.{} = {value}", field.column()),
+    }
+}
+
+/// One profile by its id.
+#[must_use]
+pub fn one(number: TableNumber, fields: &[Field]) -> String {
+    format!(
+        "select {} from {} p where p.id = $1",
+        shown(fields, false),
+        number.table()
+    )
+}
+
+/// The subprofiles of the profiles in `$1`, with the parent's id behind the system columns.
+#[must_use]
+pub fn children(number: TableNumber, fields: &[Field]) -> String {
+    format!(
+        "select {} from {} p where p.profile_id = any($1) order by p.profile_id, p.id",
+        shown(fields, true),
+        number.table()
+    )
+}
+
+fn shown(fields: &[Field], with_parent: bool) -> String {
+    let mut columns = String::from("p.id, p.uid, p.created_at, p.updated_at");
+    if with_parent {
+        columns.push_str(", p.profile_id");
+    }
+    for field in fields {
+        columns.push_str(&format!(", p.{}", field.column()));
+    }
+    columns
+}

@@ -1,0 +1,196 @@
+//! Imports after their submission: shown, listed, started, cancelled.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use longshore_core::code::Code;
+use longshore_core::id::{Kind, parse};
+use longshore_core::import;
+use longshore_core::limits::WAIT_SECS_MAX;
+use longshore_core::queue::{Lane, Ticket, Verb};
+use longshore_core::store::connect::lock_database;
+use longshore_core::store::status::{self as store, ListFilter};
+use longshore_core::store::{databases, imports, leases, turns};
+use longshore_core::suggest::did_you_mean;
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+
+use super::App;
+use super::caller::{Reader, Writer};
+use super::listing::Query;
+use super::place::Path;
+use super::problem::{Problem, not_found, problem};
+use super::status;
+
+/// The number of the import that the path names.
+pub(crate) fn number(id: &str) -> Result<i64, Problem> {
+    parse(Kind::Import, id).ok_or_else(|| not_found("import"))
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let query = Query::of(&uri, &["wait"])?;
+    let id = number(&id)?;
+    let mut notice = app.notices.subscribe();
+    let deadline = tokio::time::Instant::now() + wait(&query)?;
+    loop {
+        let mut connection = app.pool.acquire().await?;
+        let found = store::find(&mut connection, caller.account_id, id).await?;
+        // Whoever waits holds no connection meanwhile.
+        drop(connection);
+        let waited = tokio::time::Instant::now() >= deadline;
+        if waited || found.state()?.is_settled() {
+            return status::answer(&found, &headers);
+        }
+        match tokio::time::timeout_at(deadline, notice.of(id)).await {
+            Ok(true) | Err(_) => {}
+            Ok(false) => return status::answer(&found, &headers),
+        }
+    }
+}
+
+fn wait(query: &Query) -> Result<Duration, Problem> {
+    let Some(text) = query.get("wait") else {
+        return Ok(Duration::ZERO);
+    };
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| *seconds <= WAIT_SECS_MAX);
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        let detail = format!("wait is a number of seconds from 0 to {WAIT_SECS_MAX}.");
+        problem(Code::InvalidParameter, detail)
+    })
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    uri: Uri,
+) -> Result<Json<Value>, Problem> {
+    let query = Query::of(&uri, &["state", "database", "limit", "cursor"])?;
+    let limit = query.limit()?;
+    let mut connection = app.pool.acquire().await?;
+    let database = match query.get("database") {
+        None => None,
+        Some(name) => Some(databases::find(&mut connection, caller.account_id, name).await?),
+    };
+    let filter = ListFilter {
+        import_id: None,
+        state: query.get("state").map(state).transpose()?,
+        database_id: database.map(|database| database.number.0),
+        before: query.cursor()?,
+    };
+    let page = store::page(&mut connection, caller.account_id, &filter, limit + 1).await?;
+    let rows = page.iter().map(|row| Ok((row.id, status::shown(row)?)));
+    Ok(Json(
+        query.page(rows.collect::<Result<_, Problem>>()?, limit),
+    ))
+}
+
+fn state(word: &str) -> Result<import::State, Problem> {
+    import::State::parse(word).ok_or_else(|| {
+        let words = import::State::ALL.map(import::State::as_str);
+        let hint = did_you_mean(word, words.into_iter());
+        problem(
+            Code::InvalidParameter,
+            format!("state is one of {}.{hint}", words.join(", ")),
+        )
+    })
+}
+
+/// A draft whose payload is there, or can be fetched, goes into the queue.
+pub(crate) async fn start(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = number(&id)?;
+    let mut connection = app.pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    leases::lock(&mut tx, id).await?;
+    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    if import.state != import::State::Draft {
+        let detail = format!(
+            "The import is {}; only a draft can be started.",
+            import.state.as_str()
+        );
+        return Err(problem(Code::NotStartable, detail));
+    }
+    let verb = match (&import.snapshot, &import.definition.location) {
+        (Some(_), _) => Verb::Apply,
+        (None, Some(_)) => Verb::Fetch,
+        (None, None) => {
+            let detail = "The import has no payload yet: PUT it to …/payload first.";
+            return Err(problem(Code::NotStartable, detail));
+        }
+    };
+    imports::queue(&mut tx, id).await?;
+    leases::make_due(&mut tx, id, verb).await?;
+    tx.commit().await?;
+    app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    accepted(&app, caller.account_id, id).await
+}
+
+/// Asks the holder to cancel, who obeys at the end of its chunk; what no worker holds is cancelled
+/// at once.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = number(&id)?;
+    let mut connection = app.pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    leases::lock(&mut tx, id).await?;
+    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    if import.state.is_final() {
+        let detail = format!("The import is {} already.", import.state.as_str());
+        return Err(problem(Code::NotCancellable, detail));
+    }
+    let held = leases::request_cancel(&mut tx, id).await?;
+    tx.commit().await?;
+    if !held {
+        for id in cancel_unheld(&mut connection, &import).await? {
+            let verb = Verb::Apply;
+            app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+        }
+    }
+    drop(connection);
+    accepted(&app, caller.account_id, id).await
+}
+
+/// Ends an import without a worker, unless one took it up in the meantime: that one obeys. A step
+/// of its own, since it takes the database's lock, and a request must not wait for a chunk.
+async fn cancel_unheld(
+    connection: &mut PgConnection,
+    import: &imports::Import,
+) -> Result<Vec<i64>, Problem> {
+    let mut tx = connection.begin().await?;
+    lock_database(&mut tx, import.database_id).await?;
+    leases::lock(&mut tx, import.id).await?;
+    let now = imports::find_for_change(&mut tx, import.account_id, import.id).await?;
+    if now.state.is_final() || leases::request_cancel(&mut tx, import.id).await? {
+        return Ok(Vec::new());
+    }
+    leases::revoke(&mut tx, import.id).await?;
+    imports::cancel(&mut tx, import.id).await?;
+    let next = turns::wake_next(&mut tx, import.database_id).await?;
+    tx.commit().await?;
+    Ok(next)
+}
+
+/// 202 with the state as it is.
+pub(crate) async fn accepted(app: &App, account_id: i64, id: i64) -> Result<Response, Problem> {
+    let mut connection = app.pool.acquire().await?;
+    let status = store::find(&mut connection, account_id, id).await?;
+    Ok((StatusCode::ACCEPTED, Json(status::shown(&status)?)).into_response())
+}

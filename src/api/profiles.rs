@@ -1,0 +1,153 @@
+//! Profiles read back, with filters by equality, stable cursors and their subprofiles.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use longshore_core::code::Code;
+use longshore_core::database::{Collection, Database, TableNumber, field_named};
+use longshore_core::error::Complaint;
+use longshore_core::field::Field;
+use longshore_core::id::{Kind, parse, show as show_id};
+use longshore_core::store::databases;
+use longshore_core::store::profiles::{self, Filter, Profile};
+use longshore_core::suggest::did_you_mean;
+use longshore_core::value;
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+
+use super::App;
+use super::caller::Reader;
+use super::listing::Query;
+use super::place::Path;
+use super::problem::{Problem, not_found, problem};
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Path(database): Path<String>,
+    uri: Uri,
+) -> Result<Json<Value>, Problem> {
+    let query = Query::of(&uri, &["limit", "cursor", "include", "field["])?;
+    let (limit, after) = (query.limit()?, query.cursor()?.unwrap_or(0));
+    let mut connection = app.pool.acquire().await?;
+    let database = databases::find(&mut connection, caller.account_id, &database).await?;
+    let filters = filters(&query, &database)?;
+    let included = included(&query, &database)?;
+    let table = (database.number, database.fields.as_slice());
+    let page = profiles::page(&mut connection, table, &filters, (after, limit + 1)).await?;
+    let shown = shown_all(&mut connection, &database, &page, &included).await?;
+    Ok(Json(query.page(shown, limit)))
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Path((database, id)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Json<Value>, Problem> {
+    let query = Query::of(&uri, &["include"])?;
+    let mut connection = app.pool.acquire().await?;
+    let database = databases::find(&mut connection, caller.account_id, &database).await?;
+    let number = parse(Kind::Profile, &id).ok_or_else(|| not_found("profile"))?;
+    if TableNumber::of_id(number) != database.number {
+        return Err(not_found("profile"));
+    }
+    let included = included(&query, &database)?;
+    let table = (database.number, database.fields.as_slice());
+    let profile = profiles::one(&mut connection, table, number).await?;
+    let shown = shown_all(&mut connection, &database, &[profile], &included).await?;
+    shown
+        .into_iter()
+        .next()
+        .map(|(_, profile)| Json(profile))
+        .ok_or_else(|| not_found("profile"))
+}
+
+fn filters(query: &Query, database: &Database) -> Result<Vec<Filter>, Problem> {
+    let filter = |(name, text): (&str, &str)| {
+        let field = field_named(&database.fields, name).ok_or_else(|| {
+            let names = database.fields.iter().map(|field| field.name.as_str());
+            let hint = did_you_mean(name, names);
+            let detail = format!("{} has no field {name:?}.{hint}", database.name);
+            Problem::from(Complaint::new(Code::UnknownField, "", detail))
+        })?;
+        let value = value::from_filter(field, text).map_err(|misfit| {
+            let detail = format!("The filter on {name:?} expects {}.", misfit.expected);
+            problem(Code::InvalidFilter, detail)
+        })?;
+        Ok((field.clone(), value))
+    };
+    query.family("field").into_iter().map(filter).collect()
+}
+
+/// `include=subprofiles` means every collection; otherwise a comma list of their names.
+fn included<'a>(query: &Query, database: &'a Database) -> Result<Vec<&'a Collection>, Problem> {
+    match query.get("include") {
+        None => Ok(Vec::new()),
+        Some("subprofiles") => Ok(database.collections.iter().collect()),
+        Some(names) => {
+            let find = |name: &str| {
+                database.collection(name).ok_or_else(|| {
+                    let known = database.collections.iter().map(|known| known.name.as_str());
+                    let hint = did_you_mean(name, known);
+                    let detail = format!(
+                        "include is \"subprofiles\" or names of collections; {name:?} is neither.{hint}"
+                    );
+                    problem(Code::InvalidParameter, detail)
+                })
+            };
+            names.split(',').map(find).collect()
+        }
+    }
+}
+
+async fn shown_all(
+    connection: &mut PgConnection,
+    database: &Database,
+    page: &[Profile],
+    included: &[&Collection],
+) -> Result<Vec<(i64, Value)>, Problem> {
+    let ids: Vec<i64> = page.iter().map(|profile| profile.id).collect();
+    let mut children: Vec<HashMap<i64, Vec<Value>>> = Vec::new();
+    for collection in included {
+        let table = (collection.number, collection.fields.as_slice());
+        let mut by_parent: HashMap<i64, Vec<Value>> = HashMap::new();
+        for child in profiles::children(connection, table, &ids).await? {
+            let parent = child.profile_id.unwrap_or_default();
+            let value = shown(&child, &collection.fields, Kind::Subprofile)?;
+            by_parent.entry(parent).or_default().push(value);
+        }
+        children.push(by_parent);
+    }
+    let with_children = |profile: &Profile| {
+        let mut value = shown(profile, &database.fields, Kind::Profile)?;
+        if !included.is_empty() {
+            let of = |(collection, of_parent): (&&Collection, &HashMap<i64, Vec<Value>>)| {
+                let list = of_parent.get(&profile.id).cloned().unwrap_or_default();
+                (collection.name.clone(), json!(list))
+            };
+            let map: Map<String, Value> = included.iter().zip(&children).map(of).collect();
+            value["subprofiles"] = Value::Object(map);
+        }
+        Ok((profile.id, value))
+    };
+    page.iter().map(with_children).collect()
+}
+
+fn shown(profile: &Profile, fields: &[Field], kind: Kind) -> Result<Value, Problem> {
+    let mut values = Map::new();
+    for (field, cell) in fields.iter().zip(&profile.cells) {
+        let value = value::to_json(field.kind, cell.as_deref())
+            .map_err(|error| problem(Code::InternalError, error.to_string()))?;
+        values.insert(field.name.clone(), value);
+    }
+    Ok(json!({
+        "id": show_id(kind, profile.id),
+        "uid": profile.uid,
+        "fields": values,
+        "created_at": profile.created_at,
+        "updated_at": profile.updated_at,
+    }))
+}

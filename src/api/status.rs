@@ -1,0 +1,155 @@
+//! The status object: the same in the answer to a submission, in the status and in lists.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use longshore_core::id::{Kind, show as show_id};
+use longshore_core::import::State;
+use longshore_core::store::status::Status;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+
+/// An import as clients see it.
+pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
+    let state = status.state()?;
+    let processed = status.created
+        + status.updated
+        + status.unchanged
+        + status.ignored
+        + status.deleted
+        + status.rejected;
+    let sha256: Option<String> = status
+        .payload_sha256
+        .as_ref()
+        .map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    let mut shown = json!({
+        "id": show_id(Kind::Import, status.id),
+        "name": status.name,
+        "state": state,
+        "phase": phase(status, state),
+        "database": show_id(Kind::Database, status.database_id),
+        "database_name": status.database_name,
+        "definition": status.definition,
+        "totals": {
+            "total": status.rows_total.unwrap_or(0),
+            "created": status.created,
+            "updated": status.updated,
+            "unchanged": status.unchanged,
+            "ignored": status.ignored,
+            "deleted": status.deleted,
+            "rejected": status.rejected,
+            "unprocessed": status.rows_total.map_or(0, |total| total - processed),
+        },
+        "profiles": {
+            "created": status.profiles_created,
+            "updated": status.profiles_updated,
+            "deleted": status.profiles_deleted,
+            "removed": 0,
+        },
+        "subprofiles": {
+            "created": status.subprofiles_created,
+            "updated": status.subprofiles_updated,
+            "deleted": status.subprofiles_deleted,
+            "removed": 0,
+        },
+        "payload": status.payload_bytes.map(|bytes| json!({ "bytes": bytes, "sha256": sha256 })),
+        "progress": progress(status, state, processed),
+        "warnings": status.warnings,
+        "version": status.version,
+        "epoch": status.epoch,
+        "created_at": status.created_at,
+        "started_at": status.started_at,
+        "finished_at": status.finished_at,
+        "error": status.error,
+    });
+    if let Some(retry_at) = status.retry_at.filter(|_| !state.is_final()) {
+        shown["retry_at"] = json!(retry_at);
+    }
+    if status.cancel_requested && !state.is_final() {
+        shown["cancel_requested"] = json!(true);
+    }
+    Ok(shown)
+}
+
+/// What is being done inside the state, in words.
+fn phase(status: &Status, state: State) -> &'static str {
+    match state {
+        State::Draft
+            if status.payload_bytes.is_none() && status.definition["location"].is_null() =>
+        {
+            "waiting for its payload"
+        }
+        State::Draft => "waiting to be started",
+        State::Queued => "waiting for a worker",
+        State::Fetching if status.retry_at.is_some() => "waiting to fetch the source again",
+        State::Fetching => "fetching the source",
+        _ if status.waiting_for_turn => "waiting for its turn on the database",
+        State::Preparing if status.rows_total.is_none() => "surveying the payload",
+        State::Preparing => "preparing its index",
+        State::Applying => "applying rows",
+        State::Finishing => "finishing",
+        State::Held => "held for approval",
+        State::Paused => "paused",
+        State::Completed | State::CompletedWithRejects => "done",
+        State::Failed => "failed",
+        State::Cancelled => "cancelled",
+    }
+}
+
+fn progress(status: &Status, state: State, processed: i64) -> Value {
+    let until = status.finished_at.unwrap_or(status.now);
+    let seconds = status
+        .applying_at
+        .map(|from| (until - from).as_seconds_f64())
+        .filter(|s| *s > 0.0);
+    let rate = seconds.map(|seconds| processed as f64 / seconds);
+    let left = status.rows_total.map(|total| total - processed);
+    let eta = match (state.is_final(), rate, left) {
+        (false, Some(rate), Some(left)) if rate > 0.0 => Some((left as f64 / rate).ceil()),
+        _ => None,
+    };
+    json!({
+        "bytes": status.payload_bytes,
+        "bytes_total": status.payload_bytes,
+        "rows": processed,
+        "rows_total": status.rows_total,
+        "rows_per_second": rate.map(|rate| (rate * 10.0).round() / 10.0),
+        "eta_seconds": eta,
+    })
+}
+
+/// Changes whenever anything in the status that is not a clock does.
+pub(crate) fn etag(status: &Status) -> String {
+    let flags = u8::from(status.waiting_for_turn)
+        + 2 * u8::from(status.cancel_requested)
+        + 4 * u8::from(status.retry_at.is_some());
+    format!("\"{}-{}-{flags}\"", status.version, status.epoch)
+}
+
+/// The answer to a poll: with ETag, and with Retry-After while there is something to wait for.
+pub(crate) fn answer(status: &Status, request: &HeaderMap) -> Result<Response, Problem> {
+    let etag = etag(status);
+    let known = request
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let same = |known: &str| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag;
+    let unchanged = known.is_some_and(|list| list.split(',').any(|known| same(known.trim())));
+    let mut response = match unchanged {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => axum::Json(shown(status)?).into_response(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if !status.state()?.is_settled() {
+        let age = (status.now - status.created_at).num_seconds();
+        let seconds = (age / 10).clamp(1, 10);
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
+}

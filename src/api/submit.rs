@@ -1,0 +1,271 @@
+//! `POST /v1/imports`: judges the definition whole, keeps the payload, then accepts the import, its
+//! lease and its idempotency key in one transaction. 202 only after the commit; Redis being down
+//! changes nothing.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use longshore_core::code::Code;
+use longshore_core::database::Database;
+use longshore_core::definition::{self, Definition, Source};
+use longshore_core::error::{Complaint, Error};
+use longshore_core::id::{Kind, show};
+use longshore_core::import;
+use longshore_core::limits::{DEFINITION_BYTES_MAX, INLINE_BYTES_MAX, PAYLOAD_IN_LEDGER_BYTES_MAX};
+use longshore_core::payload::Payloads;
+use longshore_core::plan;
+use longshore_core::queue::{Lane, Ticket, Verb};
+use longshore_core::store::imports::{NewImport, Rest, Snapshot};
+use longshore_core::store::{databases, idempotency, imports, leases};
+use longshore_workers::survey;
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, PgConnection};
+use tokio::io::AsyncWriteExt;
+
+use super::App;
+use super::body;
+use super::caller::Writer;
+use super::imports::accepted;
+use super::problem::{Problem, problem};
+
+pub(crate) async fn submit(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let key = idempotency_key(&headers)?;
+    let body = body::json(&headers, body, INLINE_BYTES_MAX + DEFINITION_BYTES_MAX).await?;
+    let (definition, source) = definition::parse(&body, &app.addresses)?;
+    let source = source.map(|source| match source {
+        Source::Array(text) => text.as_bytes().to_vec(),
+        Source::Text(text) => text.into_bytes(),
+    });
+    let request = Request {
+        account_id: caller.account_id,
+        key,
+        definition,
+        source,
+    };
+    request.submit(&app).await
+}
+
+/// Accepts the key quoted, as the draft standard writes it, or bare, as clients send it.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    let text = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    let visible = text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    if values.next().is_some() || !visible || !(1..=255).contains(&text.len()) {
+        let detail = "An Idempotency-Key has 1 to 255 visible ASCII characters, and is sent once.";
+        return Err(problem(Code::InvalidIdempotencyKey, detail));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+struct Request {
+    account_id: i64,
+    key: Option<String>,
+    definition: Definition,
+    source: Option<Vec<u8>>,
+}
+
+impl Request {
+    async fn submit(self, app: &App) -> Result<Response, Problem> {
+        let fingerprint = self.fingerprint();
+        let mut connection = app.pool.acquire().await?;
+        // A replay is answered before anything is judged again: the first answer stands.
+        if let Some(id) = self.replayed(&mut connection, &fingerprint).await? {
+            drop(connection);
+            return self.replay(app, id).await;
+        }
+        let database = self.judge(&mut connection).await?;
+        let snapshot = self.snapshot(&app.payloads).await?;
+        let mut tx = connection.begin().await?;
+        if let Some(key) = &self.key {
+            if !idempotency::lock(&mut tx, self.account_id, key).await? {
+                let detail = "The first request with this key is still running.";
+                return Err(problem(Code::IdempotencyInProgress, detail).retry_after(1));
+            }
+            // Another request may have come in between; its lock is gone, its import is there.
+            if let Some(id) = self.replayed(&mut tx, &fingerprint).await? {
+                drop(tx);
+                drop(connection);
+                return self.replay(app, id).await;
+            }
+        }
+        let (id, verb) = self.accept(&mut tx, &database, snapshot.as_ref()).await?;
+        if let Some(key) = &self.key {
+            idempotency::keep(&mut tx, self.account_id, key, (&fingerprint, id)).await?;
+        }
+        tx.commit().await?;
+        drop(connection);
+        if let Some(verb) = verb {
+            app.queue.ring(self.lane(), Ticket { verb, id }).await;
+        }
+        tracing::info!(import = id, account = self.account_id, "accepted");
+        self.answer(app, id).await
+    }
+
+    /// What makes two requests the same: the definition with its defaults, and the source.
+    fn fingerprint(&self) -> Vec<u8> {
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&self.definition).unwrap_or_default());
+        hash.update([0]);
+        hash.update(self.source.as_deref().unwrap_or_default());
+        hash.finalize().to_vec()
+    }
+
+    async fn replayed(
+        &self,
+        connection: &mut PgConnection,
+        fingerprint: &[u8],
+    ) -> Result<Option<i64>, Problem> {
+        let Some(key) = &self.key else {
+            return Ok(None);
+        };
+        let Some(known) = idempotency::find(connection, self.account_id, key).await? else {
+            return Ok(None);
+        };
+        if known.fingerprint != fingerprint {
+            let detail = format!(
+                "This Idempotency-Key came with another request at {}. Use a new key.",
+                known
+                    .created_at
+                    .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            );
+            return Err(problem(Code::IdempotencyKeyReused, detail));
+        }
+        Ok(Some(known.import_id))
+    }
+
+    async fn replay(&self, app: &App, id: i64) -> Result<Response, Problem> {
+        let mut response = self.answer(app, id).await?;
+        response
+            .headers_mut()
+            .insert("idempotency-replayed", HeaderValue::from_static("true"));
+        Ok(response)
+    }
+
+    async fn answer(&self, app: &App, id: i64) -> Result<Response, Problem> {
+        let mut response = accepted(app, self.account_id, id).await?;
+        let location = format!("/v1/imports/{}", show(Kind::Import, id));
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Ok(response)
+    }
+
+    /// Against the database; an inline source also against its columns.
+    async fn judge(&self, connection: &mut PgConnection) -> Result<Database, Problem> {
+        let name = &self.definition.database;
+        let database = match databases::find(connection, self.account_id, name).await {
+            Err(Error::NotFound(_)) => {
+                let detail = format!("This account has no database {name:?}.");
+                return Err(Complaint::new(Code::UnknownDatabase, "/database", detail).into());
+            }
+            found => found?,
+        };
+        let complaints = plan::check_names(&self.definition, &database);
+        if !complaints.is_empty() {
+            return Err(complaints.into());
+        }
+        if let Some(source) = &self.source {
+            self.judge_source(source, &database).await?;
+        }
+        Ok(database)
+    }
+
+    /// Damage is left to the import itself, which fails with its place; columns are judged here.
+    async fn judge_source(&self, source: &[u8], database: &Database) -> Result<(), Problem> {
+        if source.len() > INLINE_BYTES_MAX {
+            let detail = format!(
+                "An inline source has {INLINE_BYTES_MAX} bytes at most. Give a location, or upload it."
+            );
+            return Err(problem(Code::BodyTooLarge, detail));
+        }
+        let (definition, source) = (self.definition.clone(), source.to_vec());
+        let surveyed =
+            tokio::task::spawn_blocking(move || survey::survey(&definition, source.as_slice()));
+        let Ok(Ok(surveyed)) = surveyed.await else {
+            return Ok(());
+        };
+        match plan::bind(&self.definition, database, &surveyed.survey.columns) {
+            Ok(_) => Ok(()),
+            Err(complaints) => Err(complaints.into()),
+        }
+    }
+
+    async fn snapshot(&self, payloads: &Payloads) -> Result<Option<Snapshot>, Problem> {
+        let Some(source) = &self.source else {
+            return Ok(None);
+        };
+        let rest = match source.len() <= PAYLOAD_IN_LEDGER_BYTES_MAX {
+            true => Rest::Inline(source.clone()),
+            false => {
+                let (key, mut writer) = payloads.create();
+                let written = async {
+                    writer.write_all(source).await?;
+                    writer.shutdown().await
+                };
+                written.await.map_err(unkept)?;
+                Rest::Stored(key)
+            }
+        };
+        Ok(Some(Snapshot {
+            rest,
+            bytes: i64::try_from(source.len()).unwrap_or(i64::MAX),
+            sha256: Sha256::digest(source).to_vec(),
+        }))
+    }
+
+    async fn accept(
+        &self,
+        tx: &mut PgConnection,
+        database: &Database,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<(i64, Option<Verb>), Problem> {
+        let verb = match (snapshot, &self.definition.location) {
+            (Some(_), _) => Some(Verb::Apply),
+            (None, Some(_)) => Some(Verb::Fetch),
+            (None, None) => None,
+        };
+        let starts = verb.filter(|_| self.definition.autostart);
+        let new = NewImport {
+            account_id: self.account_id,
+            database_id: database.number.0,
+            definition: &self.definition,
+            state: starts.map_or(import::State::Draft, |_| import::State::Queued),
+            snapshot,
+        };
+        let id = imports::accept(tx, &new).await?;
+        let verb = verb.unwrap_or(Verb::Apply);
+        leases::open(tx, id, self.account_id, verb, starts.is_some()).await?;
+        Ok((id, starts))
+    }
+
+    /// What surely is small goes before what may be large.
+    fn lane(&self) -> Lane {
+        match &self.source {
+            Some(source) if source.len() <= PAYLOAD_IN_LEDGER_BYTES_MAX => Lane::Express,
+            _ => Lane::Bulk,
+        }
+    }
+}
+
+/// The store is full or gone: nothing was accepted.
+pub(crate) fn unkept(error: std::io::Error) -> Problem {
+    tracing::error!(error = %error, "a payload could not be kept");
+    problem(
+        Code::TemporarilyUnavailable,
+        "The payload could not be kept; try again.",
+    )
+    .retry_after(30)
+}

@@ -1,0 +1,160 @@
+//! A chunk: rows of a payload, typed, with their cells in binary format in one buffer. Filled by
+//! the reading thread, read by whoever applies it; nothing is copied in between.
+
+use std::hash::{Hash, Hasher};
+
+use longshore_core::import::Reject;
+use longshore_core::plan::Plan;
+
+/// What a row brings for one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// No such member in the row: the field stays as it is.
+    Absent,
+    /// An empty cell: it clears the field, or keeps it, as the definition says.
+    Blank,
+    /// A value: where it begins and ends in the chunk's buffer.
+    Set(u32, u32),
+}
+
+/// Where the fields and keys of each side stand in a row's slots.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) fields: Vec<usize>,
+    pub(crate) keys: Vec<usize>,
+    pub(crate) row_slots: usize,
+    pub(crate) row_keys: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(plan: &Plan) -> Layout {
+        let mut layout = Layout {
+            fields: Vec::new(),
+            keys: Vec::new(),
+            row_slots: 0,
+            row_keys: 0,
+        };
+        for side in &plan.sides {
+            layout.fields.push(layout.row_slots);
+            layout.keys.push(layout.row_keys);
+            layout.row_slots += side.fields.len();
+            layout.row_keys += side.keys;
+        }
+        layout
+    }
+}
+
+/// Where a typed row stands in its payload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    pub(crate) number: i64,
+    pub(crate) line: i64,
+}
+
+/// Rows that are applied in one transaction.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) layout: Layout,
+    /// The number of its first row, typed or rejected.
+    pub(crate) first_row: i64,
+    /// The number behind its last row.
+    pub(crate) next_row: i64,
+    /// Nothing comes after it.
+    pub(crate) last: bool,
+    /// The rows that can be applied.
+    pub(crate) rows: Vec<Position>,
+    /// The rows that cannot.
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) slots: Vec<Slot>,
+    /// Key cells as they are compared; the same as the cells, unless folding changes them.
+    pub(crate) keys: Vec<(u32, u32)>,
+    /// Keys that only Postgres can fold, by their place in `keys`.
+    pub(crate) unfolded: Vec<usize>,
+    pub(crate) buffer: Vec<u8>,
+}
+
+impl Chunk {
+    pub(crate) fn new(layout: Layout, first_row: i64) -> Chunk {
+        Chunk {
+            layout,
+            first_row,
+            next_row: first_row,
+            last: false,
+            rows: Vec::new(),
+            rejects: Vec::new(),
+            slots: Vec::new(),
+            keys: Vec::new(),
+            unfolded: Vec::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(crate) fn slot(&self, row: usize, side: usize, field: usize) -> Slot {
+        self.slots[row * self.layout.row_slots + self.layout.fields[side] + field]
+    }
+
+    pub(crate) fn bytes(&self, (start, end): (u32, u32)) -> &[u8] {
+        &self.buffer[start as usize..end as usize]
+    }
+
+    /// One field of a row's key, as it is compared.
+    pub(crate) fn key_cell(&self, row: usize, side: usize, key: usize) -> &[u8] {
+        self.bytes(self.keys[row * self.layout.row_keys + self.layout.keys[side] + key])
+    }
+
+    /// Whether the row brings anything for this side. An empty set of collection columns makes
+    /// no subprofile.
+    pub(crate) fn brings(&self, row: usize, side: usize) -> bool {
+        let start = row * self.layout.row_slots + self.layout.fields[side];
+        let end = match self.layout.fields.get(side + 1) {
+            Some(next) => row * self.layout.row_slots + next,
+            None => (row + 1) * self.layout.row_slots,
+        };
+        self.slots[start..end]
+            .iter()
+            .any(|slot| matches!(slot, Slot::Set(..)))
+    }
+
+    /// Memory that its rows take, nearly.
+    pub(crate) fn bytes_held(&self) -> usize {
+        self.buffer.len() + self.slots.len() * size_of::<Slot>()
+    }
+
+    /// Puts the folded text of a key in place.
+    pub(crate) fn put_folded(&mut self, place: usize, text: &str) {
+        let start = self.buffer.len() as u32;
+        self.buffer.extend_from_slice(text.as_bytes());
+        self.keys[place] = (start, self.buffer.len() as u32);
+    }
+}
+
+/// The key of a row on one side, compared cell by cell without being copied together.
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'a> {
+    pub(crate) chunk: &'a Chunk,
+    pub(crate) row: usize,
+    pub(crate) side: usize,
+    pub(crate) cells: usize,
+}
+
+impl<'a> Key<'a> {
+    pub(crate) fn cell(&self, cell: usize) -> &'a [u8] {
+        self.chunk.key_cell(self.row, self.side, cell)
+    }
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (0..self.cells).all(|cell| self.cell(cell) == other.cell(cell))
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for cell in 0..self.cells {
+            self.cell(cell).hash(state);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The transaction of a chunk: rows, rejects, books and checkpoint commit together or not at all.
+//! A data error never ends a chunk: it is bisected down to its row.
+
+use std::ops::Range;
+
+use longshore_core::cell::Cell;
+use longshore_core::code::Code;
+use longshore_core::error::{Class, Error, violated};
+use longshore_core::import::{Effects, Reject, Totals};
+use longshore_core::plan::Plan;
+use longshore_core::store::chunks::{self, Done, Span};
+use longshore_core::store::connect::lock_database;
+use longshore_core::store::{imports, leases, profiles, rejects, turns, typed};
+use longshore_core::value;
+use sqlx::{Connection, PgConnection};
+
+use super::chunk::{Chunk, Slot};
+use super::typing::{field_name, shown};
+use super::write::{self, Piece};
+
+/// What a chunk is applied for.
+pub(crate) struct Target<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) import_id: i64,
+    pub(crate) database_id: i64,
+    pub(crate) epoch: i64,
+}
+
+/// What a committed chunk leads to.
+pub(crate) enum Committed {
+    /// There is more to apply.
+    More,
+    /// The import is complete; these may be next on its database.
+    Complete(Vec<i64>),
+}
+
+/// Applies a chunk and commits it; the last one completes the import in the same transaction.
+pub(crate) async fn commit(
+    connection: &mut PgConnection,
+    target: &Target<'_>,
+    chunk: &mut Chunk,
+) -> Result<Committed, Error> {
+    fold_keys(connection, chunk).await?;
+    if !target.plan.writes_unique_fields() {
+        match attempt(connection, target, chunk, Cut::Whole).await {
+            Err(error) if error.class() == Class::Data => {}
+            done => return done,
+        }
+    }
+    attempt(connection, target, chunk, Cut::Pieces).await
+}
+
+/// How the rows of a chunk are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// All at once.
+    Whole,
+    /// Under savepoints, cut smaller where the data makes an error.
+    Pieces,
+}
+
+async fn fold_keys(connection: &mut PgConnection, chunk: &mut Chunk) -> Result<(), Error> {
+    if chunk.unfolded.is_empty() {
+        return Ok(());
+    }
+    let places = std::mem::take(&mut chunk.unfolded);
+    let texts: Vec<&str> = places
+        .iter()
+        .map(|place| std::str::from_utf8(chunk.bytes(chunk.keys[*place])).unwrap_or_default())
+        .collect();
+    let folded = profiles::fold(connection, &texts).await?;
+    for (place, text) in places.into_iter().zip(folded) {
+        chunk.put_folded(place, &text);
+    }
+    Ok(())
+}
+
+async fn attempt(
+    connection: &mut PgConnection,
+    target: &Target<'_>,
+    chunk: &Chunk,
+    cut: Cut,
+) -> Result<Committed, Error> {
+    let mut tx = connection.begin().await?;
+    lock_database(&mut tx, target.database_id).await?;
+    let mut outcome = Outcome::of_unreadable_rows(chunk);
+    match cut {
+        Cut::Whole => {
+            let all = 0..chunk.rows.len();
+            match write::apply(&mut tx, target.plan, chunk, all.clone(), target.import_id).await? {
+                Piece::Applied(done, rejects) => outcome.add(done, rejects),
+                Piece::TooLarge => in_pieces(&mut tx, target, chunk, &mut outcome).await?,
+            }
+        }
+        Cut::Pieces => in_pieces(&mut tx, target, chunk, &mut outcome).await?,
+    }
+    outcome.rejects.sort_by_key(|reject| reject.number);
+    rejects::keep(&mut tx, target.import_id, &outcome.rejects).await?;
+    let span = Span {
+        import_id: target.import_id,
+        epoch: target.epoch,
+        first_row: chunk.first_row,
+        next_row: chunk.next_row,
+    };
+    if span.next_row > span.first_row {
+        chunks::log(&mut tx, span).await?;
+    }
+    let span = crate::plant::before_checkpoint(&mut tx, span).await?;
+    chunks::move_checkpoint(&mut tx, span, &outcome.done).await?;
+    let next = if chunk.last {
+        Some(complete(&mut tx, target).await?)
+    } else {
+        None
+    };
+    tx.commit().await?;
+    Ok(next.map_or(Committed::More, Committed::Complete))
+}
+
+/// The books are closed, the lease goes, and the next in line is woken.
+async fn complete(tx: &mut PgConnection, target: &Target<'_>) -> Result<Vec<i64>, Error> {
+    leases::fence(tx, target.import_id, target.epoch).await?;
+    imports::complete(tx, target.import_id).await?;
+    leases::close(tx, target.import_id).await?;
+    turns::wake_next(tx, target.database_id).await
+}
+
+/// Takes the rows in their order, in pieces that are halved where one fails. Where unique fields
+/// are written every row is a piece: the order in which values are freed and taken decides.
+async fn in_pieces(
+    tx: &mut PgConnection,
+    target: &Target<'_>,
+    chunk: &Chunk,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let rows = chunk.rows.len();
+    let mut todo: Vec<Range<usize>> = match target.plan.writes_unique_fields() {
+        true => (0..rows).rev().map(|row| row..row + 1).collect(),
+        false => halves(0..rows),
+    };
+    while let Some(piece) = todo.pop() {
+        let mut savepoint = tx.begin().await?;
+        let applied = write::apply(
+            &mut savepoint,
+            target.plan,
+            chunk,
+            piece.clone(),
+            target.import_id,
+        )
+        .await;
+        match applied {
+            Ok(Piece::Applied(done, rejects)) => {
+                savepoint.commit().await?;
+                outcome.add(done, rejects);
+            }
+            Ok(Piece::TooLarge) => {
+                savepoint.rollback().await?;
+                todo.extend(halves(piece));
+            }
+            Err(error) if error.class() == Class::Data => {
+                savepoint.rollback().await?;
+                match piece.len() {
+                    1 => outcome.refuse(refused_row(target.plan, chunk, piece.start, &error)),
+                    _ => todo.extend(halves(piece)),
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Both halves, the first one on top of the stack.
+fn halves(range: Range<usize>) -> Vec<Range<usize>> {
+    let middle = range.start + range.len().div_ceil(2);
+    [middle..range.end, range.start..middle]
+        .into_iter()
+        .filter(|half| !half.is_empty())
+        .collect()
+}
+
+/// What Postgres refused, in words.
+fn refused_row(plan: &Plan, chunk: &Chunk, row: usize, error: &Error) -> Reject {
+    let position = chunk.rows[row];
+    let constraint = match error {
+        Error::Sql(error) => violated(error).and_then(typed::field_of_unique_index),
+        _ => None,
+    };
+    let conflict = constraint.and_then(|id| conflicting(plan, chunk, row, id));
+    let (column, value) = conflict.unzip();
+    let (code, expected) = match constraint {
+        Some(_) => (
+            Code::UniqueConflict,
+            "a value that no other profile has in this field".to_owned(),
+        ),
+        None => (
+            Code::RowRefused,
+            format!(
+                "a row that Postgres accepts; it says: {}",
+                error.said_by_postgres()
+            ),
+        ),
+    };
+    Reject {
+        number: position.number,
+        line: position.line,
+        column,
+        code,
+        value: value.flatten(),
+        expected,
+    }
+}
+
+/// The column of a unique field, and what the row brings for it.
+fn conflicting(
+    plan: &Plan,
+    chunk: &Chunk,
+    row: usize,
+    field_id: i64,
+) -> Option<(String, Option<String>)> {
+    plan.sides.iter().enumerate().find_map(|(side, side_plan)| {
+        let mut fields = side_plan.fields.iter().chain(&side_plan.others);
+        let place = fields.position(|field| field.id == field_id)?;
+        let field = side_plan.fields.get(place);
+        let brought = field.and_then(|field| match chunk.slot(row, side, place) {
+            Slot::Set(start, end) => value::to_text(field.kind, chunk.bytes((start, end))).ok(),
+            Slot::Blank | Slot::Absent => None,
+        });
+        let field = field.or_else(|| side_plan.others.get(place - side_plan.fields.len()))?;
+        let value = brought.map(|text| shown(Cell::Text(&text)));
+        Some((field_name(plan, side, field), value))
+    })
+}
+
+/// The sum of the pieces.
+#[derive(Default)]
+struct Outcome {
+    done: Done,
+    rejects: Vec<Reject>,
+}
+
+impl Outcome {
+    fn of_unreadable_rows(chunk: &Chunk) -> Outcome {
+        let mut outcome = Outcome {
+            rejects: chunk.rejects.clone(),
+            ..Outcome::default()
+        };
+        outcome.done.totals.rejected = chunk.rejects.len() as i64;
+        outcome
+    }
+
+    fn add(&mut self, done: Done, rejects: Vec<Reject>) {
+        add_totals(&mut self.done.totals, &done.totals);
+        add_effects(&mut self.done.profiles, &done.profiles);
+        add_effects(&mut self.done.subprofiles, &done.subprofiles);
+        self.rejects.extend(rejects);
+    }
+
+    fn refuse(&mut self, reject: Reject) {
+        self.done.totals.rejected += 1;
+        self.rejects.push(reject);
+    }
+}
+
+fn add_totals(sum: &mut Totals, part: &Totals) {
+    sum.created += part.created;
+    sum.updated += part.updated;
+    sum.unchanged += part.unchanged;
+    sum.ignored += part.ignored;
+    sum.deleted += part.deleted;
+    sum.rejected += part.rejected;
+}
+
+fn add_effects(sum: &mut Effects, part: &Effects) {
+    sum.created += part.created;
+    sum.updated += part.updated;
+    sum.deleted += part.deleted;
+}

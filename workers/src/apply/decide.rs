@@ -1,0 +1,335 @@
+//! Decides what the rows of a chunk do, in their order: row N sees what row N-1 did. Pure: it is
+//! given what the keys match in the database, and says what is to be written.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use longshore_core::code::Code;
+use longshore_core::definition::{Action, DeleteTarget};
+use longshore_core::import::{Effects, Reject, RowOutcome};
+use longshore_core::plan::Plan;
+use longshore_core::store::binary::Value;
+use longshore_core::store::chunks::Done;
+
+use super::chunk::{Chunk, Key, Slot};
+use super::typing::field_name;
+
+/// A profile or subprofile, in the database or about to be.
+pub(crate) struct Entity<'a> {
+    /// None until it is written for the first time.
+    pub(crate) id: Option<i64>,
+    /// For a subprofile: its profile, among the entities of side 0.
+    pub(crate) parent: usize,
+    /// All fields of the side for a new one; those beside the keys for one that was found.
+    pub(crate) cells: Vec<Value<'a>>,
+    /// Made by a row of this piece.
+    pub(crate) new: bool,
+    pub(crate) changed: bool,
+    pub(crate) deleted: bool,
+}
+
+/// The entities of one side, and which key means which of them.
+pub(crate) struct Known<'a> {
+    pub(crate) entities: Vec<Entity<'a>>,
+    groups: HashMap<(usize, Key<'a>), Vec<usize>>,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn new() -> Known<'a> {
+        Known {
+            entities: Vec::new(),
+            groups: HashMap::new(),
+        }
+    }
+
+    /// Adds what was found, or made, under a key of a parent (0 for profiles).
+    pub(crate) fn add(&mut self, parent: usize, key: Option<Key<'a>>, entity: Entity<'a>) -> usize {
+        let place = self.entities.len();
+        self.entities.push(entity);
+        if let Some(key) = key {
+            self.groups.entry((parent, key)).or_default().push(place);
+        }
+        place
+    }
+
+    /// What a key means now.
+    pub(crate) fn matched(&self, parent: usize, key: Key<'a>) -> Vec<usize> {
+        let group = self
+            .groups
+            .get(&(parent, key))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        group
+            .iter()
+            .copied()
+            .filter(|place| !self.entities[*place].deleted)
+            .collect()
+    }
+}
+
+/// What a range of rows comes to.
+pub(crate) struct Decision<'a> {
+    /// What is to be written, by side.
+    pub(crate) sides: Vec<Known<'a>>,
+    pub(crate) done: Done,
+    pub(crate) rejects: Vec<Reject>,
+}
+
+/// Decides the rows in `range`. `sides` is what their keys were found to match.
+pub(crate) fn decide<'a>(
+    plan: &'a Plan,
+    chunk: &'a Chunk,
+    range: Range<usize>,
+    sides: Vec<Known<'a>>,
+) -> Decision<'a> {
+    let decision = Decision {
+        sides,
+        done: Done::default(),
+        rejects: Vec::new(),
+    };
+    let mut run = Run {
+        plan,
+        chunk,
+        decision,
+    };
+    for row in range {
+        match run.row(row) {
+            Ok(outcome) => run.decision.done.totals.count(outcome),
+            Err(reject) => {
+                run.decision.done.totals.rejected += 1;
+                run.decision.rejects.push(*reject);
+            }
+        }
+    }
+    run.decision
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    chunk: &'a Chunk,
+    decision: Decision<'a>,
+}
+
+impl<'a> Run<'a> {
+    /// One row. A reject is found before anything of the row is done.
+    fn row(&mut self, row: usize) -> Result<RowOutcome, Box<Reject>> {
+        let profiles = self.matched(row, 0, 0);
+        match self.plan.action {
+            Action::Delete => Ok(self.delete(row, &profiles)),
+            Action::Update if profiles.is_empty() => Ok(RowOutcome::Ignored),
+            _ => {
+                self.check(row, &profiles)?;
+                Ok(self.write(row, profiles))
+            }
+        }
+    }
+
+    fn key(&self, row: usize, side: usize) -> Key<'a> {
+        Key {
+            chunk: self.chunk,
+            row,
+            side,
+            cells: self.plan.sides[side].keys,
+        }
+    }
+
+    fn matched(&self, row: usize, side: usize, parent: usize) -> Vec<usize> {
+        match self.plan.action {
+            Action::Add => Vec::new(),
+            _ => self.decision.sides[side].matched(parent, self.key(row, side)),
+        }
+    }
+
+    /// The collections that the row brings something for.
+    fn brought(&self, row: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let chunk = self.chunk;
+        (1..self.plan.sides.len()).filter(move |side| chunk.brings(row, *side))
+    }
+
+    fn creates(&self) -> bool {
+        matches!(
+            self.plan.action,
+            Action::Add | Action::UpdateOrAdd | Action::IgnoreOrAdd
+        )
+    }
+
+    fn updates(&self) -> bool {
+        matches!(self.plan.action, Action::Update | Action::UpdateOrAdd)
+    }
+
+    /// Whether the row would leave a required field empty, anywhere.
+    fn check(&self, row: usize, profiles: &[usize]) -> Result<(), Box<Reject>> {
+        self.check_side(row, 0, profiles.is_empty(), !profiles.is_empty())?;
+        for side in self.brought(row) {
+            let matched = |parent: &usize| !self.matched(row, side, *parent).is_empty();
+            let makes = profiles.is_empty() || !profiles.iter().all(matched);
+            self.check_side(row, side, makes, profiles.iter().any(matched))?;
+        }
+        Ok(())
+    }
+
+    fn check_side(
+        &self,
+        row: usize,
+        side: usize,
+        makes: bool,
+        changes: bool,
+    ) -> Result<(), Box<Reject>> {
+        let plan = &self.plan.sides[side];
+        let (makes, changes) = (makes && self.creates(), changes && self.updates());
+        for (place, field) in plan
+            .fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.required)
+        {
+            let slot = self.chunk.slot(row, side, place);
+            let made_empty = !matches!(slot, Slot::Set(..)) && field.default.is_none();
+            let cleared = slot == Slot::Blank && !self.plan.keep_blanks && place >= plan.keys;
+            if (makes && made_empty) || (changes && cleared) {
+                return Err(self.required(row, side, &field_name(self.plan, side, field)));
+            }
+        }
+        let missing = plan
+            .others
+            .iter()
+            .find(|field| field.required && field.default.is_none());
+        match missing {
+            Some(field) if makes => {
+                Err(self.required(row, side, &field_name(self.plan, side, field)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn required(&self, row: usize, side: usize, column: &str) -> Box<Reject> {
+        let what = if side == 0 { "profile" } else { "subprofile" };
+        let position = self.chunk.rows[row];
+        Box::new(Reject {
+            number: position.number,
+            line: position.line,
+            column: Some(column.to_owned()),
+            code: Code::Required,
+            value: None,
+            expected: format!("a value: no {what} may be without this field"),
+        })
+    }
+
+    fn write(&mut self, row: usize, profiles: Vec<usize>) -> RowOutcome {
+        let (mut outcome, profiles) = self.write_side(row, 0, 0, profiles);
+        for side in self.brought(row) {
+            for parent in &profiles {
+                let matched = self.matched(row, side, *parent);
+                let (of_side, _) = self.write_side(row, side, *parent, matched);
+                outcome = outcome.max(of_side);
+            }
+        }
+        outcome
+    }
+
+    /// Applies the row to one side; returns what it did and to whom.
+    fn write_side(
+        &mut self,
+        row: usize,
+        side: usize,
+        parent: usize,
+        matched: Vec<usize>,
+    ) -> (RowOutcome, Vec<usize>) {
+        if matched.is_empty() {
+            if !self.creates() {
+                return (RowOutcome::Ignored, matched);
+            }
+            let entity = self.new_entity(row, side, parent);
+            let key = (self.plan.action != Action::Add).then(|| self.key(row, side));
+            let made = self.decision.sides[side].add(parent, key, entity);
+            self.effects(side).created += 1;
+            return (RowOutcome::Created, vec![made]);
+        }
+        if !self.updates() {
+            return (RowOutcome::Ignored, matched);
+        }
+        let mut outcome = RowOutcome::Unchanged;
+        for place in &matched {
+            if self.change(row, side, *place) {
+                self.effects(side).updated += 1;
+                outcome = RowOutcome::Updated;
+            }
+        }
+        (outcome, matched)
+    }
+
+    fn effects(&mut self, side: usize) -> &mut Effects {
+        match side {
+            0 => &mut self.decision.done.profiles,
+            _ => &mut self.decision.done.subprofiles,
+        }
+    }
+
+    fn new_entity(&self, row: usize, side: usize, parent: usize) -> Entity<'a> {
+        let fields = self.plan.sides[side].fields.iter().enumerate();
+        let cells = fields.map(|(place, field)| match self.chunk.slot(row, side, place) {
+            Slot::Set(start, end) => Some(self.chunk.bytes((start, end))),
+            Slot::Blank | Slot::Absent => field.default.as_deref(),
+        });
+        Entity {
+            id: None,
+            parent,
+            cells: cells.collect(),
+            new: true,
+            changed: false,
+            deleted: false,
+        }
+    }
+
+    /// Keys say who is meant and are not written; whatever else the row brings is.
+    fn change(&mut self, row: usize, side: usize, place: usize) -> bool {
+        let (keys, fields) = (
+            self.plan.sides[side].keys,
+            self.plan.sides[side].fields.len(),
+        );
+        let entity = &mut self.decision.sides[side].entities[place];
+        let offset = if entity.new { 0 } else { keys };
+        let mut changed = false;
+        for field in keys..fields {
+            let new = match self.chunk.slot(row, side, field) {
+                Slot::Absent => continue,
+                Slot::Blank if self.plan.keep_blanks => continue,
+                Slot::Blank => None,
+                Slot::Set(start, end) => Some(self.chunk.bytes((start, end))),
+            };
+            let old = &mut entity.cells[field - offset];
+            if *old != new {
+                *old = new;
+                changed = true;
+            }
+        }
+        entity.changed |= changed;
+        changed
+    }
+
+    fn delete(&mut self, row: usize, profiles: &[usize]) -> RowOutcome {
+        if self.plan.delete_target == DeleteTarget::Profile {
+            return self.delete_places(0, profiles);
+        }
+        let mut outcome = RowOutcome::Ignored;
+        for side in self.brought(row) {
+            for parent in profiles {
+                let matched = self.matched(row, side, *parent);
+                outcome = outcome.max(self.delete_places(side, &matched));
+            }
+        }
+        outcome
+    }
+
+    fn delete_places(&mut self, side: usize, places: &[usize]) -> RowOutcome {
+        for place in places {
+            self.decision.sides[side].entities[*place].deleted = true;
+        }
+        self.effects(side).deleted += places.len() as i64;
+        if places.is_empty() {
+            RowOutcome::Ignored
+        } else {
+            RowOutcome::Deleted
+        }
+    }
+}

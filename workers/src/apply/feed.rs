@@ -1,0 +1,60 @@
+//! Reads and types the payload on a thread of its own, one chunk ahead of what is being applied.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use longshore_core::definition::Definition;
+use longshore_core::plan::Plan;
+use tokio::sync::mpsc;
+
+use super::chunk::{Chunk, Layout};
+use super::pace::{CHUNK_BYTES_MAX, Pace};
+use super::typing;
+use crate::rows::{Error, Reader, Row, Step};
+use crate::survey;
+
+/// What the reading thread is given.
+pub(crate) struct Feed {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) definition: Definition,
+    pub(crate) source: Box<dyn Read + Send>,
+    pub(crate) first_row: i64,
+    pub(crate) pace: Arc<Pace>,
+}
+
+/// Starts reading. The channel holds one chunk: memory does not grow with the payload. Reading
+/// ends when the receiver is dropped.
+pub(crate) fn start(feed: Feed) -> mpsc::Receiver<Result<Chunk, Error>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = read(feed, &sender) {
+            // Nobody listening any more is as good.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    receiver
+}
+
+fn read(feed: Feed, sender: &mpsc::Sender<Result<Chunk, Error>>) -> Result<(), Error> {
+    let (format, source) = survey::format_of(&feed.definition, feed.source)?;
+    let mut reader = Reader::open(format, source)?;
+    reader.skip_to(u64::try_from(feed.first_row).unwrap_or(1))?;
+    let layout = Layout::new(&feed.plan);
+    let mut row = Row::new();
+    let mut chunk = Chunk::new(layout.clone(), feed.first_row);
+    loop {
+        match reader.next(&mut row)? {
+            Step::Row => typing::add_row(&feed.plan, reader.columns(), &row, &mut chunk),
+            Step::Fault(fault) => typing::add_fault(fault, &mut chunk),
+            Step::End => chunk.last = true,
+        }
+        let rows = usize::try_from(chunk.next_row - chunk.first_row).unwrap_or(usize::MAX);
+        if chunk.last || rows >= feed.pace.rows() || chunk.bytes_held() >= CHUNK_BYTES_MAX {
+            let (last, next_row) = (chunk.last, chunk.next_row);
+            if sender.blocking_send(Ok(chunk)).is_err() || last {
+                return Ok(());
+            }
+            chunk = Chunk::new(layout.clone(), next_row);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The apply job: surveys the payload, waits for its turn, applies it chunk by chunk. It may be
+//! killed anywhere; whoever takes it up goes on from the checkpoint. It must never write outside a
+//! chunk's transaction, nor under an epoch that is not its lease's.
+
+mod chunk;
+mod commit;
+mod decide;
+mod feed;
+mod pace;
+mod typing;
+mod write;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use longshore_core::code::Code;
+use longshore_core::definition::Action;
+use longshore_core::import::{Reject, State};
+use longshore_core::plan::{self, Plan};
+use longshore_core::queue::Verb;
+use longshore_core::store::connect::{lock_database, own_connection};
+use longshore_core::store::imports::{Import, Survey};
+use longshore_core::store::leases::{self, Claim};
+use longshore_core::store::{chunks, databases, imports, indexes, turns};
+use sqlx::{Connection, PgConnection};
+
+use self::chunk::{Chunk, Layout};
+use self::commit::{Committed, Target};
+use self::feed::Feed;
+use self::pace::Pace;
+use crate::context::Context;
+use crate::lease::Held;
+use crate::outcome::{FAILURES_MAX, Outcome, Stop, cancel, fail, fail_for, wait_before_retry};
+use crate::survey;
+
+/// Works on an import until it is complete, has to wait, or cannot go on. Trouble that passes is
+/// waited out here, from the checkpoint each time.
+pub(crate) async fn run(
+    context: &Context,
+    connection: &mut PgConnection,
+    claim: &Claim,
+    held: &Held,
+) -> Result<Outcome, Stop> {
+    let import = imports::find(connection, claim.import_id).await?;
+    if import.state.is_final() {
+        return Err(Stop::LeaseLost);
+    }
+    if leases::cancel_requested(connection, import.id, held.epoch).await? {
+        return cancel(connection, &import, held.epoch).await;
+    }
+    let job = Job {
+        context,
+        import: &import,
+        held,
+        rescues: claim.rescues,
+    };
+    let survey = match job.survey(connection).await? {
+        ControlFlow::Continue(survey) => survey,
+        ControlFlow::Break(outcome) => return Ok(outcome),
+    };
+    let database = databases::by_number(connection, import.database_id).await?;
+    let plan = plan::bind(&import.definition, &database, &survey.columns)
+        .map_err(|complaints| fail_for(&complaints))?;
+    job.ensure_indexes(connection, &plan).await?;
+    if !job.take_turn(connection).await? {
+        return Ok(Outcome::WaitsForTurn);
+    }
+    job.apply(connection, Arc::new(plan)).await
+}
+
+struct Job<'a> {
+    context: &'a Context,
+    import: &'a Import,
+    held: &'a Held,
+    rescues: i32,
+}
+
+impl Job<'_> {
+    /// The survey of the payload: made once, and kept for whoever takes the import up later.
+    async fn survey(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<ControlFlow<Outcome, Survey>, Stop> {
+        if let Some(survey) = &self.import.survey {
+            return Ok(ControlFlow::Continue(survey.clone()));
+        }
+        let mut tx = connection.begin().await?;
+        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
+        imports::enter(&mut tx, self.import.id, State::Preparing).await?;
+        tx.commit().await?;
+        let source = self.source().await?;
+        let definition = self.import.definition.clone();
+        let reading = tokio::task::spawn_blocking(move || survey::survey(&definition, source));
+        // A reader that nobody waits for any more comes to its end by itself.
+        let surveyed = tokio::select! {
+            surveyed = reading => surveyed.map_err(|_| reading_ended())??,
+            () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
+            () = self.held.cancelled.cancelled() => {
+                let cancelled = cancel(connection, self.import, self.held.epoch).await?;
+                return Ok(ControlFlow::Break(cancelled));
+            }
+            () = self.context.stop.cancelled() => {
+                return self.release(connection).await.map(ControlFlow::Break);
+            }
+        };
+        let mut tx = connection.begin().await?;
+        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
+        imports::keep_survey(
+            &mut tx,
+            self.import.id,
+            &surveyed.survey,
+            &surveyed.warnings,
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(ControlFlow::Continue(surveyed.survey))
+    }
+
+    async fn source(&self) -> Result<Box<dyn std::io::Read + Send>, Stop> {
+        let snapshot = self.import.snapshot.as_ref();
+        let snapshot = snapshot.ok_or_else(|| {
+            fail(
+                Code::PayloadMissing,
+                "The payload was removed. Submit the import again.",
+            )
+        })?;
+        Ok(self.context.payloads.read(&snapshot.rest).await?)
+    }
+
+    /// The index that the keys are matched by, built on a connection of its own if it is new.
+    async fn ensure_indexes(&self, connection: &mut PgConnection, plan: &Plan) -> Result<(), Stop> {
+        if plan.action == Action::Add {
+            return Ok(());
+        }
+        for (place, side) in plan.sides.iter().enumerate() {
+            if side.keys == 0 || plan.passes_over(place) {
+                continue;
+            }
+            if indexes::is_ready(connection, side).await? {
+                continue;
+            }
+            let url = &self.context.database_url;
+            let mut builder = own_connection(url, "longshore-index").await?;
+            tokio::select! {
+                built = indexes::ensure(&mut builder, self.import.database_id, side) => built?,
+                () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
+            }
+            let _ = builder.close().await;
+        }
+        Ok(())
+    }
+
+    /// Begins to apply if it is this import's turn; otherwise gives the lease back until it is.
+    async fn take_turn(&self, connection: &mut PgConnection) -> Result<bool, Stop> {
+        let mut tx = connection.begin().await?;
+        lock_database(&mut tx, self.import.database_id).await?;
+        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
+        let its_turn = turns::is_next(&mut tx, self.import.id).await?;
+        match its_turn {
+            true => imports::begin_applying(&mut tx, self.import.id, self.held.epoch).await?,
+            false => turns::wait(&mut tx, self.import.id, self.held.epoch).await?,
+        }
+        tx.commit().await?;
+        Ok(its_turn)
+    }
+
+    /// Applies from the checkpoint on; after trouble that passes, from the checkpoint again.
+    async fn apply(&self, connection: &mut PgConnection, plan: Arc<Plan>) -> Result<Outcome, Stop> {
+        let mut failures = 0;
+        let mut carefulness = self.rescues;
+        let mut spare: Option<PgConnection> = None;
+        self.quarantine(connection, &plan).await?;
+        loop {
+            let connection = spare.as_mut().unwrap_or(connection);
+            let error = match self
+                .apply_from_checkpoint(connection, &plan, (&mut failures, carefulness))
+                .await
+            {
+                Err(Stop::Again(error)) => error,
+                done => return done,
+            };
+            failures += 1;
+            if error.is_timeout() {
+                // The same chunk would take as long again; a smaller one need not.
+                carefulness = (carefulness + 1).max(2);
+            }
+            tracing::warn!(import = self.import.id, failures, error = %error, "a chunk is tried again");
+            if failures >= FAILURES_MAX {
+                return Err(Stop::Again(error));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait_before_retry(failures)) => {}
+                () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
+            }
+            // Whether the connection survived is not asked: a fresh one costs less than a doubt.
+            spare = self.reconnect().await;
+        }
+    }
+
+    async fn reconnect(&self) -> Option<PgConnection> {
+        let mut fresh = self.context.pool.acquire().await.ok()?.detach();
+        let epoch = self.held.epoch;
+        leases::move_to_this_backend(&mut fresh, self.import.id, epoch)
+            .await
+            .ok()?;
+        Some(fresh)
+    }
+
+    async fn apply_from_checkpoint(
+        &self,
+        connection: &mut PgConnection,
+        plan: &Arc<Plan>,
+        (failures, carefulness): (&mut u32, i32),
+    ) -> Result<Outcome, Stop> {
+        let first_row = self.next_row(connection).await?;
+        let target = self.target(plan);
+        let pace = Arc::new(Pace::after(carefulness));
+        let feed = Feed {
+            plan: Arc::clone(plan),
+            definition: self.import.definition.clone(),
+            source: self.source().await?,
+            first_row,
+            pace: Arc::clone(&pace),
+        };
+        let mut chunks = feed::start(feed);
+        loop {
+            let next = tokio::select! {
+                next = chunks.recv() => next,
+                () = self.held.lost.cancelled(), if !crate::plant::shields_down() => return Err(Stop::LeaseLost),
+            };
+            let mut chunk = next.ok_or_else(reading_ended)??;
+            if let Some(outcome) = self.obey(connection).await? {
+                return Ok(outcome);
+            }
+            let began = Instant::now();
+            if let Committed::Complete(next) =
+                commit::commit(connection, &target, &mut chunk).await?
+            {
+                return Ok(Outcome::Complete(next));
+            }
+            *failures = 0;
+            pace.learn(
+                usize::try_from(chunk.next_row - chunk.first_row).unwrap_or(0),
+                began.elapsed(),
+            );
+        }
+    }
+
+    /// Requests are obeyed at the boundary of chunks.
+    async fn obey(&self, connection: &mut PgConnection) -> Result<Option<Outcome>, Stop> {
+        if crate::plant::shields_down() {
+            return Ok(None);
+        }
+        if leases::cancel_requested(connection, self.import.id, self.held.epoch).await? {
+            return cancel(connection, self.import, self.held.epoch)
+                .await
+                .map(Some);
+        }
+        if self.context.stop.is_cancelled() {
+            return self.release(connection).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Gives the import back at once, for any worker to take.
+    async fn release(&self, connection: &mut PgConnection) -> Result<Outcome, Stop> {
+        let again = Some((Verb::Apply, Duration::ZERO));
+        leases::release(connection, self.import.id, self.held.epoch, again).await?;
+        Ok(Outcome::Released)
+    }
+
+    async fn next_row(&self, connection: &mut PgConnection) -> Result<i64, Stop> {
+        let checkpoint = chunks::checkpoint(connection, self.import.id).await?;
+        let ours = checkpoint.filter(|checkpoint| checkpoint.epoch == self.held.epoch);
+        Ok(ours.ok_or(Stop::LeaseLost)?.next_row)
+    }
+
+    fn target<'a>(&self, plan: &'a Plan) -> Target<'a> {
+        Target {
+            plan,
+            import_id: self.import.id,
+            database_id: self.import.database_id,
+            epoch: self.held.epoch,
+        }
+    }
+
+    /// A row that ended its worker again although it was tried alone is rejected unseen.
+    async fn quarantine(&self, connection: &mut PgConnection, plan: &Plan) -> Result<(), Stop> {
+        let rows = self.import.survey.as_ref().map_or(0, |survey| survey.rows);
+        let row = self.next_row(connection).await?;
+        if self.rescues < RESCUES_BEFORE_QUARANTINE || row > rows {
+            return Ok(());
+        }
+        tracing::error!(
+            import = self.import.id,
+            row,
+            "a row that ends its worker is rejected"
+        );
+        let mut chunk = Chunk::new(Layout::new(plan), row);
+        chunk.next_row = row + 1;
+        chunk.rejects.push(Reject {
+            number: row,
+            line: 0,
+            column: None,
+            code: Code::RowCrashedWorker,
+            value: None,
+            expected: "a row that a worker survives; please report it".to_owned(),
+        });
+        commit::commit(connection, &self.target(plan), &mut chunk).await?;
+        leases::forget_rescues(connection, self.import.id).await?;
+        Ok(())
+    }
+}
+
+/// The reading thread is gone without a word: a fault of ours.
+fn reading_ended() -> Stop {
+    fail(
+        Code::InternalError,
+        "Reading the payload ended unexpectedly.",
+    )
+}
+
+/// One crash may be anybody's, a second is answered by smaller chunks, a third by single rows.
+const RESCUES_BEFORE_QUARANTINE: i32 = 4;

@@ -1,0 +1,210 @@
+//! Turns rows as read into rows as typed: each cell is judged by its field, and a row with a misfit
+//! becomes a reject. Pure, on the reading thread.
+
+use longshore_core::cell::Cell;
+use longshore_core::code::Code;
+use longshore_core::definition::Action;
+use longshore_core::field::Field;
+use longshore_core::import::Reject;
+use longshore_core::limits::{KEY_BYTES_MAX, REJECT_VALUE_CHARS_MAX};
+use longshore_core::plan::{Plan, Target};
+use longshore_core::value;
+
+use super::chunk::{Chunk, Position, Slot};
+use crate::rows::{Fault, Row};
+
+/// Adds a row to the chunk, typed or as a reject.
+pub(crate) fn add_row(plan: &Plan, columns: &[String], row: &Row, chunk: &mut Chunk) {
+    let marks = (
+        chunk.slots.len(),
+        chunk.keys.len(),
+        chunk.unfolded.len(),
+        chunk.buffer.len(),
+    );
+    let typed = type_cells(plan, columns, row, chunk)
+        .and_then(|()| (0..plan.sides.len()).try_for_each(|side| add_key(plan, side, row, chunk)));
+    match typed {
+        Ok(()) => chunk.rows.push(position(row)),
+        Err(reject) => {
+            chunk.slots.truncate(marks.0);
+            chunk.keys.truncate(marks.1);
+            chunk.unfolded.truncate(marks.2);
+            chunk.buffer.truncate(marks.3);
+            chunk.rejects.push(*reject);
+        }
+    }
+    chunk.next_row += 1;
+}
+
+/// Adds a row that could not be read.
+pub(crate) fn add_fault(fault: Fault, chunk: &mut Chunk) {
+    chunk.rejects.push(Reject {
+        number: signed(fault.number),
+        line: signed(fault.line),
+        column: fault.column,
+        code: fault.code,
+        value: (!fault.value.is_empty()).then_some(fault.value),
+        expected: fault.expected,
+    });
+    chunk.next_row += 1;
+}
+
+fn position(row: &Row) -> Position {
+    Position {
+        number: signed(row.number),
+        line: signed(row.line),
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn type_cells(
+    plan: &Plan,
+    columns: &[String],
+    row: &Row,
+    chunk: &mut Chunk,
+) -> Result<(), Box<Reject>> {
+    let first = chunk.slots.len();
+    chunk
+        .slots
+        .resize(first + chunk.layout.row_slots, Slot::Absent);
+    for (column, target) in plan.targets.iter().enumerate() {
+        let Target::Field { side, field: place } = *target else {
+            continue;
+        };
+        let side_plan = &plan.sides[side];
+        // Deleting reads the keys only: what else the row says does not matter.
+        let not_a_key = plan.action == Action::Delete && place >= side_plan.keys;
+        if not_a_key || plan.passes_over(side) {
+            continue;
+        }
+        let cell = row.cell(column);
+        if cell == Cell::Absent {
+            continue;
+        }
+        let start = chunk.buffer.len() as u32;
+        let slot = match value::encode(&side_plan.fields[place], cell, &mut chunk.buffer) {
+            Ok(true) => Slot::Set(start, chunk.buffer.len() as u32),
+            Ok(false) => Slot::Blank,
+            Err(misfit) => {
+                let name = columns.get(column).cloned();
+                return Err(reject(
+                    row,
+                    name,
+                    misfit.code,
+                    Some(shown(cell)),
+                    misfit.expected,
+                ));
+            }
+        };
+        let place = first + chunk.layout.fields[side] + place;
+        chunk.slots[place] = slot;
+    }
+    Ok(())
+}
+
+/// Checks the key of one side and folds it where its fields ignore case.
+fn add_key(plan: &Plan, side: usize, row: &Row, chunk: &mut Chunk) -> Result<(), Box<Reject>> {
+    let side_plan = &plan.sides[side];
+    let this_row = chunk.slots.len() / chunk.layout.row_slots.max(1) - 1;
+    let needed = plan.action != Action::Add && (side == 0 || chunk.brings(this_row, side));
+    let refuse = |place: usize, code: Code, expected: String| {
+        let cell = plan
+            .column_of(side, place)
+            .map_or(Cell::Absent, |column| row.cell(column));
+        let value = (!cell.is_blank() && cell != Cell::Absent).then(|| shown(cell));
+        let name = field_name(plan, side, &side_plan.fields[place]);
+        reject(row, Some(name), code, value, expected)
+    };
+    let mut bytes = 0;
+    for (place, field) in side_plan.fields[..side_plan.keys].iter().enumerate() {
+        match chunk.slot(this_row, side, place) {
+            Slot::Set(start, end) if !is_white(field, chunk.bytes((start, end))) => {
+                bytes += (end - start) as usize;
+                if needed && bytes > KEY_BYTES_MAX {
+                    let expected = format!("a key of at most {KEY_BYTES_MAX} bytes in all");
+                    return Err(refuse(place, Code::KeyTooLong, expected));
+                }
+                fold(field, (start, end), chunk);
+            }
+            _ if needed => {
+                let what = if side == 0 { "profile" } else { "subprofile" };
+                let expected = format!("a value: this field says which {what} is meant");
+                return Err(refuse(place, Code::KeyMissing, expected));
+            }
+            _ => chunk.keys.push((0, 0)),
+        }
+    }
+    Ok(())
+}
+
+fn is_white(field: &Field, bytes: &[u8]) -> bool {
+    field.kind.is_text() && std::str::from_utf8(bytes).is_ok_and(|text| text.trim().is_empty())
+}
+
+/// Appends the key cell as it is compared. Beyond ASCII only Postgres knows.
+fn fold(field: &Field, (start, end): (u32, u32), chunk: &mut Chunk) {
+    let folds = field.case_insensitive && field.kind.is_text();
+    let bytes = &chunk.buffer[start as usize..end as usize];
+    if folds && !bytes.is_ascii() {
+        chunk.unfolded.push(chunk.keys.len());
+        chunk.keys.push((start, end));
+    } else if folds && bytes.iter().any(u8::is_ascii_uppercase) {
+        let folded = bytes.to_ascii_lowercase();
+        let place = chunk.buffer.len() as u32;
+        chunk.buffer.extend_from_slice(&folded);
+        chunk.keys.push((place, chunk.buffer.len() as u32));
+    } else {
+        chunk.keys.push((start, end));
+    }
+}
+
+/// A field as the payload names it; one that it does not bring, by its own name.
+pub(crate) fn field_name(plan: &Plan, side: usize, field: &Field) -> String {
+    let side_plan = &plan.sides[side];
+    let place = side_plan
+        .fields
+        .iter()
+        .position(|known| known.id == field.id);
+    let column = place.and_then(|place| plan.column_of(side, place));
+    match (column, &side_plan.collection) {
+        (Some(column), _) => plan.columns[column].clone(),
+        (None, Some(collection)) => format!("{collection}.{}", field.name),
+        (None, None) => field.name.clone(),
+    }
+}
+
+fn reject(
+    row: &Row,
+    column: Option<String>,
+    code: Code,
+    value: Option<String>,
+    expected: String,
+) -> Box<Reject> {
+    let Position { number, line } = position(row);
+    Box::new(Reject {
+        number,
+        line,
+        column,
+        code,
+        value,
+        expected,
+    })
+}
+
+/// A rejected value as it is shown: shortened, with a mark that it was.
+pub(crate) fn shown(cell: Cell<'_>) -> String {
+    let text = match cell {
+        Cell::Absent => "",
+        Cell::Null => "null",
+        Cell::Boolean(true) => "true",
+        Cell::Boolean(false) => "false",
+        Cell::Text(text) | Cell::Number(text) | Cell::List(text) | Cell::Object(text) => text,
+    };
+    match text.char_indices().nth(REJECT_VALUE_CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,331 @@
+//! One piece of a chunk against the database: match its keys, decide, write what really changes.
+//! Runs inside the chunk's transaction, under the database's lock.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use longshore_core::definition::Action;
+use longshore_core::error::Error;
+use longshore_core::import::Reject;
+use longshore_core::plan::{Plan, Side};
+use longshore_core::store::binary::{ColumnArray, CopyRows, Value};
+use longshore_core::store::chunks::Done;
+use longshore_core::store::profiles::{self, Matches};
+use sqlx::PgConnection;
+
+use super::chunk::{Chunk, Key};
+use super::decide::{Decision, Entity, Known, decide};
+
+/// Most profiles or subprofiles that one piece of several rows may match; a piece with more is
+/// cut, so that keys with many matches do not fill the memory.
+const MATCHES_MAX: i64 = 100_000;
+
+/// What became of a piece.
+pub(crate) enum Piece {
+    /// It is applied.
+    Applied(Done, Vec<Reject>),
+    /// It matches too much at once: cut it.
+    TooLarge,
+}
+
+/// Applies the rows in `range`.
+pub(crate) async fn apply(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    chunk: &Chunk,
+    range: Range<usize>,
+    import_id: i64,
+) -> Result<Piece, Error> {
+    // One row alone is not cut: whatever it matches must be found.
+    let limit = (range.len() > 1).then_some(MATCHES_MAX);
+    let is_too_much = |found: usize| limit.is_some_and(|limit| found as i64 >= limit);
+    let mut found: Vec<Matches> = Vec::new();
+    let keys = distinct_keys(plan, chunk, range.clone());
+    if plan.action != Action::Add {
+        let columns = key_columns(&plan.sides[0], &keys);
+        found.push(profiles::matches(connection, &plan.sides[0], None, columns, limit).await?);
+    }
+    if found
+        .first()
+        .is_some_and(|profiles| is_too_much(profiles.len()))
+    {
+        return Ok(Piece::TooLarge);
+    }
+    let pairs = pairs_of_collections(plan, chunk, range.clone(), &keys, found.first())?;
+    for (side, pairs) in plan.sides[1..].iter().zip(&pairs) {
+        let subprofiles = match_pairs(connection, side, pairs, limit).await?;
+        if is_too_much(pairs.len()) || is_too_much(subprofiles.len()) {
+            return Ok(Piece::TooLarge);
+        }
+        found.push(subprofiles);
+    }
+    let known = known(plan, &keys, &pairs, &found)?;
+    let mut decision = decide(plan, chunk, range, known);
+    write(connection, plan, &mut decision, import_id).await?;
+    Ok(Piece::Applied(decision.done, decision.rejects))
+}
+
+async fn match_pairs(
+    connection: &mut PgConnection,
+    side: &Side,
+    pairs: &[Pair<'_>],
+    limit: Option<i64>,
+) -> Result<Matches, Error> {
+    if pairs.is_empty() {
+        return Ok(Matches::default());
+    }
+    let parents: Vec<i64> = pairs.iter().map(|(parent, _, _)| *parent).collect();
+    let keys: Vec<Key<'_>> = pairs.iter().map(|(_, _, key)| *key).collect();
+    let columns = key_columns(side, &keys);
+    profiles::matches(connection, side, Some(&parents), columns, limit).await
+}
+
+/// The keys of profiles that the rows name, each once.
+fn distinct_keys<'a>(plan: &Plan, chunk: &'a Chunk, range: Range<usize>) -> Vec<Key<'a>> {
+    let mut seen: HashMap<Key<'a>, ()> = HashMap::with_capacity(range.len());
+    let mut keys = Vec::with_capacity(range.len());
+    for row in range {
+        let key = Key {
+            chunk,
+            row,
+            side: 0,
+            cells: plan.sides[0].keys,
+        };
+        if seen.insert(key, ()).is_none() {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn key_columns<'a>(side: &Side, keys: &[Key<'a>]) -> Vec<ColumnArray<'a>> {
+    let fields = side.fields[..side.keys].iter().enumerate();
+    let column = |(place, field): (usize, &longshore_core::field::Field)| ColumnArray {
+        kind: field.kind,
+        cells: keys.iter().map(|key| Some(key.cell(place))).collect(),
+    };
+    fields.map(column).collect()
+}
+
+/// A profile's id, its place among the entities of side 0, and the key of a subprofile of it.
+type Pair<'a> = (i64, usize, Key<'a>);
+
+/// For each collection: the subprofiles that the rows name under profiles that exist, each once.
+fn pairs_of_collections<'a>(
+    plan: &Plan,
+    chunk: &'a Chunk,
+    range: Range<usize>,
+    keys: &[Key<'a>],
+    profiles: Option<&Matches>,
+) -> Result<Vec<Vec<Pair<'a>>>, Error> {
+    let needed = plan.has_collections() && !plan.passes_over(1);
+    let Some(profiles) = profiles.filter(|_| needed) else {
+        return Ok(vec![Vec::new(); plan.sides.len() - 1]);
+    };
+    let mut by_key: HashMap<Key<'a>, Vec<(i64, usize)>> = HashMap::new();
+    for (place, found) in profiles.iter().enumerate() {
+        let found = found?;
+        by_key
+            .entry(keys[found.key])
+            .or_default()
+            .push((found.id, place));
+    }
+    let of_side = |side: usize| {
+        let mut seen: HashMap<(i64, Key<'a>), ()> = HashMap::new();
+        let mut pairs = Vec::new();
+        for row in range.clone().filter(|row| chunk.brings(*row, side)) {
+            let profile_key = Key {
+                chunk,
+                row,
+                side: 0,
+                cells: plan.sides[0].keys,
+            };
+            let key = Key {
+                chunk,
+                row,
+                side,
+                cells: plan.sides[side].keys,
+            };
+            for (id, place) in by_key
+                .get(&profile_key)
+                .map(Vec::as_slice)
+                .unwrap_or_default()
+            {
+                if seen.insert((*id, key), ()).is_none() {
+                    pairs.push((*id, *place, key));
+                }
+            }
+        }
+        pairs
+    };
+    Ok((1..plan.sides.len()).map(of_side).collect())
+}
+
+/// What was found, as the decision takes it. Profiles keep the order in which they were found, on
+/// which the places in the pairs rest.
+fn known<'a>(
+    plan: &Plan,
+    keys: &[Key<'a>],
+    pairs: &[Vec<Pair<'a>>],
+    found: &'a [Matches],
+) -> Result<Vec<Known<'a>>, Error> {
+    let mut sides: Vec<Known<'a>> = plan.sides.iter().map(|_| Known::new()).collect();
+    for (side, matches) in found.iter().enumerate() {
+        for found in matches.iter() {
+            let found = found?;
+            let (parent, key) = match side {
+                0 => (0, keys[found.key]),
+                _ => {
+                    let (_, parent, key) = pairs[side - 1][found.key];
+                    (parent, key)
+                }
+            };
+            let entity = Entity {
+                id: Some(found.id),
+                parent,
+                cells: found.cells,
+                new: false,
+                changed: false,
+                deleted: false,
+            };
+            sides[side].add(parent, Some(key), entity);
+        }
+    }
+    Ok(sides)
+}
+
+/// Writes profiles before subprofiles: these need the ids of their parents.
+async fn write(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    decision: &mut Decision<'_>,
+    import_id: i64,
+) -> Result<(), Error> {
+    for (place, side) in plan.sides.iter().enumerate() {
+        delete(connection, plan, place, decision).await?;
+        update(connection, side, &decision.sides[place].entities, import_id).await?;
+        if place == 0 && plan.has_collections() {
+            give_ids(connection, side, &mut decision.sides[0].entities).await?;
+        }
+        let (profiles, this) = decision.sides.split_at(place);
+        let parents = profiles.first().map(|known| known.entities.as_slice());
+        insert(connection, side, &this[0].entities, parents, import_id).await?;
+    }
+    Ok(())
+}
+
+async fn delete(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    place: usize,
+    decision: &mut Decision<'_>,
+) -> Result<(), Error> {
+    let entities = &decision.sides[place].entities;
+    let ids: Vec<i64> = entities
+        .iter()
+        .filter(|entity| entity.deleted && !entity.new)
+        .filter_map(|entity| entity.id)
+        .collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    if place == 0 {
+        for collection in &plan.collections {
+            let deleted = profiles::delete_children(connection, *collection, &ids).await?;
+            decision.done.subprofiles.deleted += i64::try_from(deleted).unwrap_or(i64::MAX);
+        }
+    }
+    profiles::delete(connection, plan.sides[place].number, &ids).await?;
+    Ok(())
+}
+
+async fn update(
+    connection: &mut PgConnection,
+    side: &Side,
+    entities: &[Entity<'_>],
+    import_id: i64,
+) -> Result<(), Error> {
+    let changed = |entity: &&Entity<'_>| entity.changed && !entity.deleted && !entity.new;
+    let changed: Vec<&Entity<'_>> = entities.iter().filter(changed).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = changed.iter().filter_map(|entity| entity.id).collect();
+    let columns = (0..side.fields.len() - side.keys)
+        .map(|column| changed.iter().map(|entity| entity.cells[column]).collect())
+        .collect();
+    profiles::update(connection, side, &ids, columns, import_id).await
+}
+
+/// Gives new profiles their ids beforehand, since their subprofiles name them.
+async fn give_ids(
+    connection: &mut PgConnection,
+    side: &Side,
+    entities: &mut [Entity<'_>],
+) -> Result<(), Error> {
+    let new: Vec<&mut Entity<'_>> = entities
+        .iter_mut()
+        .filter(|entity| entity.new && !entity.deleted)
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let ids = profiles::draw_ids(connection, side.number, new.len()).await?;
+    for (entity, id) in new.into_iter().zip(ids) {
+        entity.id = Some(id);
+    }
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    side: &Side,
+    entities: &[Entity<'_>],
+    parents: Option<&[Entity<'_>]>,
+    import_id: i64,
+) -> Result<(), Error> {
+    let new: Vec<&Entity<'_>> = entities
+        .iter()
+        .filter(|entity| entity.new && !entity.deleted)
+        .collect();
+    let Some(first) = new.first() else {
+        return Ok(());
+    };
+    let with_ids = first.id.is_some();
+    let defaults: Vec<Value<'_>> = side
+        .others
+        .iter()
+        .filter_map(|field| field.default.as_deref())
+        .map(Some)
+        .collect();
+    let mut rows = CopyRows::default();
+    for entity in new {
+        let parent = parents.and_then(|parents| parents[entity.parent].id);
+        let system = usize::from(with_ids) + usize::from(parents.is_some()) + 1;
+        rows.row(system + side.fields.len() + defaults.len());
+        if with_ids {
+            rows.cell(
+                entity
+                    .id
+                    .map(i64::to_be_bytes)
+                    .as_ref()
+                    .map(<[u8; 8]>::as_slice),
+            );
+        }
+        if parents.is_some() {
+            rows.cell(
+                parent
+                    .map(i64::to_be_bytes)
+                    .as_ref()
+                    .map(<[u8; 8]>::as_slice),
+            );
+        }
+        entity
+            .cells
+            .iter()
+            .chain(&defaults)
+            .for_each(|cell| rows.cell(*cell));
+        rows.cell(Some(&import_id.to_be_bytes()));
+    }
+    profiles::insert(connection, side, with_ids, rows).await
+}

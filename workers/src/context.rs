@@ -1,0 +1,29 @@
+//! What every job of a worker process shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::payload::Payloads;
+use longshore_core::queue::Queue;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::lease::Keeper;
+use crate::outbound::Outbound;
+
+/// What every job of a worker process shares.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) database_url: String,
+    /// Connections with the planner settings that matching needs.
+    pub(crate) pool: PgPool,
+    pub(crate) queue: Queue,
+    pub(crate) payloads: Payloads,
+    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) keeper: Keeper,
+    /// The name of this process, of this start, and of nobody else.
+    pub(crate) holder: String,
+    pub(crate) lease: Duration,
+    /// Cancelled when the process is to end.
+    pub(crate) stop: CancellationToken,
+}

@@ -1,0 +1,127 @@
+//! The fetch job: takes the snapshot of a location, so that every later attempt reads the same
+//! bytes. Needs no turn. A source that fails for a while is tried again on a schedule that the
+//! ledger keeps.
+
+use longshore_core::code::Code;
+use longshore_core::import::State;
+use longshore_core::queue::Verb;
+use longshore_core::store::imports::{self, Import, Rest, Snapshot};
+use longshore_core::store::leases::{self, Claim};
+use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+
+use crate::context::Context;
+use crate::lease::Held;
+use crate::outbound::{self, FetchError, Retry};
+use crate::outcome::{Outcome, Stop, cancel, fail};
+
+/// Fetches the payload of an import and hands it on to be applied.
+pub(crate) async fn run(
+    context: &Context,
+    connection: &mut PgConnection,
+    claim: &Claim,
+    held: &Held,
+) -> Result<Outcome, Stop> {
+    let import = imports::find(connection, claim.import_id).await?;
+    if import.state.is_final() {
+        return Err(Stop::LeaseLost);
+    }
+    if leases::cancel_requested(connection, import.id, held.epoch).await? {
+        return cancel(connection, &import, held.epoch).await;
+    }
+    if import.snapshot.is_some() {
+        hand_on(connection, &import, held, None).await?;
+        return Ok(Outcome::Next);
+    }
+    let mut tx = connection.begin().await?;
+    leases::fence(&mut tx, import.id, held.epoch).await?;
+    imports::enter(&mut tx, import.id, State::Fetching).await?;
+    tx.commit().await?;
+    tokio::select! {
+        snapshot = download(context, &import) => match snapshot {
+            Ok(snapshot) => {
+                hand_on(connection, &import, held, Some(&snapshot)).await?;
+                Ok(Outcome::Next)
+            }
+            Err(error) => later_or_never(connection, &import, held, error).await,
+        },
+        () = held.lost.cancelled() => Err(Stop::LeaseLost),
+        () = held.cancelled.cancelled() => cancel(connection, &import, held.epoch).await,
+        () = context.stop.cancelled() => {
+            let again = Some((Verb::Fetch, Duration::ZERO));
+            leases::release(connection, import.id, held.epoch, again).await?;
+            Ok(Outcome::Released)
+        }
+    }
+}
+
+async fn download(context: &Context, import: &Import) -> Result<Snapshot, FetchError> {
+    let location = import.definition.location.as_deref().unwrap_or_default();
+    let download = context.outbound.get(location).await?;
+    let (key, mut writer) = context.payloads.create();
+    let streamed = outbound::stream_to(download, &mut writer, |_| {}).await;
+    let taken = match streamed {
+        Ok(taken) => taken,
+        Err(error) => {
+            // What is half written must not stay behind; the sweep takes what this misses.
+            let _ = writer.abort().await;
+            return Err(error);
+        }
+    };
+    writer.shutdown().await.map_err(|error| {
+        let message = "The payload could not be kept in the payload store.";
+        FetchError::later(Code::TemporarilyUnavailable, message).because(error)
+    })?;
+    Ok(Snapshot {
+        rest: Rest::Stored(key),
+        bytes: i64::try_from(taken.bytes).unwrap_or(i64::MAX),
+        sha256: taken.sha256.to_vec(),
+    })
+}
+
+/// The snapshot is kept and the next job is due, in one step.
+async fn hand_on(
+    connection: &mut PgConnection,
+    import: &Import,
+    held: &Held,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), Stop> {
+    let mut tx = connection.begin().await?;
+    leases::fence(&mut tx, import.id, held.epoch).await?;
+    if let Some(snapshot) = snapshot {
+        imports::keep_snapshot(&mut tx, import.id, snapshot, State::Preparing).await?;
+    }
+    let next = Some((Verb::Apply, Duration::ZERO));
+    leases::release(&mut tx, import.id, held.epoch, next).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn later_or_never(
+    connection: &mut PgConnection,
+    import: &Import,
+    held: &Held,
+    error: FetchError,
+) -> Result<Outcome, Stop> {
+    let Retry::Later { after } = error.retry else {
+        return Err(fail(error.code, error.message));
+    };
+    let mut tx = connection.begin().await?;
+    leases::fence(&mut tx, import.id, held.epoch).await?;
+    let attempts = leases::count_attempt(&mut tx, import.id).await?;
+    let wait = outbound::wait_before(attempts.unsigned_abs(), after);
+    let Some(wait) = wait else {
+        let error = error.given_up();
+        return Err(fail(error.code, error.message));
+    };
+    tracing::info!(import = import.id, attempts, wait_secs = wait.as_secs(), code = %error.code, "a source is tried again later");
+    let warning = format!(
+        "Attempt {attempts} to fetch the source failed: {} ({})",
+        error.message, error.code
+    );
+    imports::warn(&mut tx, import.id, &warning).await?;
+    leases::release(&mut tx, import.id, held.epoch, Some((Verb::Fetch, wait))).await?;
+    tx.commit().await?;
+    Ok(Outcome::WaitsForRetry)
+}

@@ -1,0 +1,15 @@
+//! What is done to an import: one job, one file. Jobs never import jobs; what comes next is due in
+//! the ledger and rung for.
+
+mod apply;
+pub mod bell;
+mod context;
+mod fetch;
+mod lease;
+pub mod outbound;
+mod outcome;
+mod plant;
+pub mod rows;
+pub mod survey;
+mod sweep;
+pub mod work;
