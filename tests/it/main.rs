@@ -1,0 +1,43 @@
+//! The whole service on real servers, by activity. Each test has a database and a Redis namespace
+//! of its own; nothing sleeps where a step of the worker's own can be taken.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
+mod app;
+mod model;
+
+mod applying;
+mod applying_in_order;
+mod applying_keys;
+mod applying_subprofiles;
+mod asking;
+mod bounding;
+mod checking;
+mod checking_unique;
+mod commanding;
+mod comparing;
+mod containing;
+mod damaging;
+mod defining;
+mod designing;
+mod embedding;
+mod fetching;
+mod filling;
+mod handing_out;
+mod killing;
+mod naming;
+mod permitting;
+mod reading_back;
+mod real_data;
+mod repeating;
+mod replaying;
+mod ringing;
+mod stating;
+mod submitting;
+mod surviving;
+mod taking_turns;
+mod uploading;
+mod widening;

@@ -1,0 +1,35 @@
+//! Submitting imports and asking how they stand.
+
+use serde_json::json;
+
+use crate::app::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_by_location_upload_and_inline_ends_in_the_same_profiles() {
+    let app = TestApp::start().await;
+    app.database(json!({"name": "people", "fields": [
+        {"name": "email", "type": "email"}, {"name": "age", "type": "integer"}]}))
+        .await;
+    let csv = "email,age\nann@x.example,1\nbob@x.example,2\n";
+    let base = json!({"database": "people", "action": "update_or_add", "key_fields": ["email"]});
+
+    let mut inline = base.clone();
+    inline["source"] = json!(csv);
+    let first = app.import(inline).await;
+    assert_eq!(first["state"], "completed", "{first}");
+    assert_eq!(first["totals"]["created"], 2);
+
+    let mut location = base.clone();
+    location["location"] = json!(app.files.put("/people.csv", csv));
+    let second = app.import(location).await;
+    assert_eq!(second["state"], "completed", "{second}");
+    assert_eq!(second["totals"]["unchanged"], 2);
+
+    let id = app.submit(base).await;
+    let upload = app.request("PUT", &format!("/imports/{id}/payload"));
+    let upload = upload.header("content-type", "text/csv").body(csv);
+    crate::app::answer(upload).await.expect(202);
+    app.work_until_idle().await;
+    assert_eq!(app.status(&id).await["totals"]["unchanged"], 2);
+    assert_eq!(app.profiles("people").await.len(), 2);
+}
