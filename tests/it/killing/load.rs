@@ -16,7 +16,7 @@ use crate::app::TestApp;
 
 /// Keys that imports of one database share. It has no divisor in common with a stride, so that no
 /// key comes twice.
-const POOL: usize = 14_000;
+const POOL: usize = 16_000;
 const STRIDES: [usize; 3] = [1, 3, 11];
 /// Imports that each database has waiting or in work.
 const BACKLOG: usize = 3;
@@ -88,7 +88,7 @@ async fn submit(app: &TestApp, lot: &mut StdRng, (database, number): (usize, usi
     let rows = match lot.random_bool(0.5) {
         true => lot.random_range(20..800),
         // Several chunks each.
-        false => lot.random_range(6_000..POOL),
+        false => lot.random_range(8_000..POOL),
     };
     let lines = lines(lot, kind, (number, rows));
     let csv = lot.random_bool(0.5);

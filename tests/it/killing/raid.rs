@@ -12,9 +12,23 @@ use crate::app::witness;
 
 const WORKERS: usize = 3;
 /// How long a victim in the middle of something is looked for before anyone will do.
-const AIM_MAX: Duration = Duration::from_millis(500);
+const AIM_MAX: Duration = Duration::from_secs(2);
+/// More rows than two chunks have, nearly always: the one being committed, and one that is not the
+/// last, which has a fence of its own.
+const TWO_CHUNKS_ROWS: i64 = 10_500;
 /// All imports end this long after the last strike.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who is to be struck.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// Who is applying an import.
+    Anyone,
+    /// Whose chunk is written and not committed.
+    Uncommitted,
+    /// The same, with several chunks to come: who wakes there goes on, if nothing stops it.
+    FarFromDone,
+}
 
 /// What was done.
 #[derive(Debug, Default, Clone, Copy)]
@@ -77,7 +91,8 @@ impl<'a> Raid<'a> {
     }
 
     async fn kill(&mut self, aimed: bool) {
-        let victim = self.victim(aimed).await;
+        let aim = if aimed { Aim::Uncommitted } else { Aim::Anyone };
+        let victim = self.victim(aim).await;
         self.workers[victim].kill();
         let in_the_middle = self.in_the_middle(victim).await;
         self.tally.kills += 1;
@@ -88,7 +103,8 @@ impl<'a> Raid<'a> {
     /// One at a time, so that two are always there to take over.
     async fn pause(&mut self, aimed: bool) {
         self.thaw(true).await;
-        let victim = self.victim(aimed).await;
+        let aim = if aimed { Aim::FarFromDone } else { Aim::Anyone };
+        let victim = self.victim(aim).await;
         self.workers[victim].freeze();
         let in_the_middle = self.in_the_middle(victim).await;
         self.tally.pauses += 1;
@@ -111,24 +127,12 @@ impl<'a> Raid<'a> {
         }
     }
 
-    /// Somebody who is applying an import, if that can be found; if aimed, somebody whose chunk is
-    /// written and not committed. An import whose holder died twice without a chunk in between is
+    /// Somebody who fits the aim, if that can be found in time; else anybody. An import whose holder died twice without a chunk in between is
     /// spared: it would be taken for a poison one, and go on row by row.
-    async fn victim(&mut self, aimed: bool) -> usize {
+    async fn victim(&mut self, aim: Aim) -> usize {
         let deadline = Instant::now() + AIM_MAX;
         loop {
-            let holders: Vec<String> = sqlx::query_scalar(
-                "select l.holder from leases l join imports i on i.id = l.import_id
-                 where l.held_until > now() group by l.holder
-                 having bool_or(i.state = 'applying') and max(l.rescues) < 2
-                    and (not $1 or exists (select from pg_stat_activity a
-                         where a.application_name = l.holder and a.wait_event = 'PgSleep'))
-                 order by l.holder",
-            )
-            .bind(aimed)
-            .fetch_all(&self.app.pool)
-            .await
-            .unwrap();
+            let holders = self.holders(aim).await;
             let busy: Vec<usize> = (0..WORKERS)
                 .filter(|worker| self.frozen.is_none_or(|(frozen, _)| frozen != *worker))
                 .filter(|worker| {
@@ -146,6 +150,26 @@ impl<'a> Raid<'a> {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    async fn holders(&self, aim: Aim) -> Vec<String> {
+        sqlx::query_scalar(
+            "select l.holder from leases l join imports i on i.id = l.import_id
+             join lanes n on n.import_id = i.id
+             where l.held_until > now() and i.state = 'applying'
+                and (not $1 or exists (select from pg_stat_activity a
+                     where a.pid = any(l.backend_pids) and a.wait_event = 'PgSleep'))
+                and (not $2 or n.next_row + $3 < i.rows_total)
+             group by l.holder
+             having not exists (select from leases o where o.holder = l.holder and o.rescues >= 2)
+             order by l.holder",
+        )
+        .bind(aim != Aim::Anyone)
+        .bind(aim == Aim::FarFromDone)
+        .bind(TWO_CHUNKS_ROWS)
+        .fetch_all(&self.app.pool)
+        .await
+        .unwrap()
     }
 
     /// Asked after the strike: the dead release nothing.
