@@ -1,6 +1,8 @@
 //! One Postgres and one Redis for all tests of this binary, started by the service's own starter.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use longshore::embedded::{Servers, Wishes};
@@ -41,7 +43,7 @@ async fn start() -> (Servers, Shared) {
         .keep();
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
     let wishes = Wishes {
-        data_dir: dir,
+        data_dir: dir.clone(),
         postgres: true,
         redis: true,
         fast_unsafe: true,
@@ -50,8 +52,27 @@ async fn start() -> (Servers, Shared) {
     let servers = Servers::start(&wishes).await.unwrap();
     let postgres = servers.database_url().unwrap().to_owned();
     connect::migrate(&postgres).await.unwrap();
+    clear_away_at_the_end(&dir, servers.postgres_pid().unwrap());
     let redis = servers.redis_url().unwrap().to_owned();
     (servers, Shared { postgres, redis })
+}
+
+/// Deletes the servers' directory once this process and the servers are gone: gigabytes, and nobody
+/// is left then to run a destructor. The pipe closes however this process ends.
+fn clear_away_at_the_end(dir: &Path, postgres: u32) {
+    let script = "trap '' INT TERM; while read -r _; do :; done
+                  while kill -s 0 \"$2\"; do sleep 1; done 2>/dev/null; rm -rf \"$1\"";
+    let child = Command::new("sh")
+        .args(["-c", script, "longshore-test-cleaner"])
+        .arg(dir)
+        .arg(postgres.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Held open to the end.
+    std::mem::forget(child);
 }
 
 /// A fresh database, ready to use.
