@@ -1,5 +1,7 @@
 //! Facts about the private servers, on real ones. Every test has a data directory of its own, and
 //! the ones about killed parents run this very binary as the parent.
+//! Longer than the house likes: every fact here needs the same few ways to start a parent, to kill it
+//! and to look for what it left behind.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
