@@ -1,5 +1,9 @@
 //! Profiles read back: every type of field, filters, subprofiles and cursors that hold still.
 
+use longshore_core::database::TableNumber;
+use longshore_core::field::{Field, FieldType};
+use longshore_core::plan::Side;
+use longshore_core::store::typed;
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
@@ -302,4 +306,33 @@ async fn pages_hold_still_while_profiles_come_change_and_go() {
         }
     }
     assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6, 7, 9, 20, 21]);
+}
+
+#[test]
+fn a_filter_on_a_key_field_says_what_its_index_says() {
+    let field = Field {
+        id: 7,
+        name: "email".to_owned(),
+        kind: FieldType::Email,
+        required: false,
+        unique: false,
+        case_insensitive: true,
+        default: None,
+        options: Vec::new(),
+    };
+    let side = Side {
+        number: TableNumber(1),
+        collection: None,
+        fields: vec![field.clone()],
+        keys: 1,
+        others: Vec::new(),
+    };
+    let index = typed::create_key_index(&side).replace("t1.f7", "p.f7");
+    let condition = index.split_once(" where ").unwrap().1;
+    let page = |is_short| typed::page(TableNumber(1), &[], &[(&field, is_short)]);
+    assert!(page(true).contains(condition), "{}", page(true));
+    assert!(
+        !page(false).contains(condition),
+        "a long value stands outside the index"
+    );
 }

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, ValueRef};
 use crate::database::TableNumber;
 use crate::error::Error;
 use crate::field::{Field, FieldType};
+use crate::limits::KEY_BYTES_MAX;
 use crate::plan::Side;
 use crate::store::binary::{ColumnArray, CopyRows, Value};
 use crate::store::typed;
@@ -59,7 +60,11 @@ pub async fn page(
     filters: &[Filter],
     (after, limit): (i64, i64),
 ) -> Result<Vec<Profile>, Error> {
-    let filtered: Vec<Field> = filters.iter().map(|(field, _)| field.clone()).collect();
+    let is_short = |value: &Vec<u8>| value.len() <= KEY_BYTES_MAX;
+    let filtered: Vec<(&Field, bool)> = filters
+        .iter()
+        .map(|(field, value)| (field, is_short(value)))
+        .collect();
     let statement = typed::page(number, fields, &filtered);
     let mut query = sqlx::query(AssertSqlSafe(statement))
         .bind(after)

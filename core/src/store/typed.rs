@@ -310,12 +310,21 @@ pub fn delete_children(collection: TableNumber) -> String {
 }
 
 /// A page of profiles after the id in `$1`, at most `$2`; filters by equality from `$3` on.
+/// Each filter says whether its value is short: such a value can only equal values that the key
+/// index holds, and Postgres uses the index only where the statement says so.
 #[must_use]
-pub fn page(number: TableNumber, fields: &[Field], filters: &[Field]) -> String {
+pub fn page(number: TableNumber, fields: &[Field], filters: &[(&Field, bool)]) -> String {
     let conditions: String = filters
         .iter()
         .enumerate()
-        .map(|(position, field)| filter_condition(field, position + 3))
+        .map(|(position, (field, is_short))| {
+            let condition = filter_condition(field, position + 3);
+            let short = short_enough(std::slice::from_ref(*field), "p");
+            match *is_short && !short.is_empty() {
+                true => format!("{condition} and {short}"),
+                false => condition,
+            }
+        })
         .collect();
     format!(
         "select {} from {} p where p.id > $1{conditions} order by p.id limit $2",
