@@ -110,20 +110,66 @@ pub struct Field {
     pub options: Vec<String>,
 }
 
+/// The number that stands for the caller's own id of a profile; fields begin at 1.
+pub const UID: i64 = 0;
+/// The number that stands for a profile's id.
+pub const PROFILE_ID: i64 = -1;
+
 impl Field {
+    /// The caller's own id, as a field that rows bring and are matched by.
+    #[must_use]
+    pub fn uid() -> Field {
+        Field::of_system(UID, "uid", FieldType::Text)
+    }
+
+    /// The profile's id, as a field that rows are matched by. It is never written.
+    #[must_use]
+    pub fn profile_id() -> Field {
+        Field::of_system(PROFILE_ID, "id", FieldType::Integer)
+    }
+
+    fn of_system(id: i64, name: &str, kind: FieldType) -> Field {
+        Field {
+            id,
+            name: name.to_owned(),
+            kind,
+            required: false,
+            unique: true,
+            case_insensitive: false,
+            default: None,
+            options: Vec::new(),
+        }
+    }
+
+    /// Whether it is a column that every table has, with an index of its own.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        self.id <= UID
+    }
+
+    /// Whether rows put something into it. A profile's id is ours to give.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.id != PROFILE_ID
+    }
+
     /// The name of its column: ours, never a user's text.
     #[must_use]
     pub fn column(&self) -> String {
-        format!("f{}", self.id)
+        match self.id {
+            PROFILE_ID => "id".to_owned(),
+            UID => "uid".to_owned(),
+            id => format!("f{id}"),
+        }
     }
 
     /// The expression that keys are compared by; the same in indexes and in lookups.
     #[must_use]
     pub fn key_expression(&self, table: &str) -> String {
         if self.case_insensitive && self.kind.is_text() {
-            format!("lower({table}.f{})", self.id)
+            format!("lower({table}.{})", self.column())
         } else {
-            format!("{table}.f{}", self.id)
+            format!("{table}.{}", self.column())
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod json;
 pub mod limits;
 pub mod payload;
 pub mod plan;
+pub mod policies;
 pub mod queue;
 pub mod store;
 pub mod suggest;

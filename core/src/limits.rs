@@ -17,6 +17,8 @@ pub const UNPACK_RATIO_MAX: u64 = 100;
 pub const RATIO_AFTER_BYTES: u64 = 10 << 20;
 /// Most rows of one import.
 pub const ROWS_MAX: u64 = 50_000_000;
+/// Most rows of an import that is applied as a whole or not at all.
+pub const ALL_OR_NOTHING_ROWS_MAX: i64 = 50_000;
 /// Most columns of a payload.
 pub const COLUMNS_MAX: usize = 500;
 /// Largest cell, in bytes.

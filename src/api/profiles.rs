@@ -29,7 +29,7 @@ pub(crate) async fn list(
     Path(database): Path<String>,
     uri: Uri,
 ) -> Result<Json<Value>, Problem> {
-    let query = Query::of(&uri, &["limit", "cursor", "include", "field["])?;
+    let query = Query::of(&uri, &["limit", "cursor", "include", "uid", "field["])?;
     let (limit, after) = (query.limit()?, query.cursor()?.unwrap_or(0));
     let mut connection = app.pool.acquire().await?;
     let database = databases::find(&mut connection, caller.account_id, &database).await?;
@@ -79,7 +79,17 @@ fn filters(query: &Query, database: &Database) -> Result<Vec<Filter>, Problem> {
         })?;
         Ok((field.clone(), value))
     };
-    query.family("field").into_iter().map(filter).collect()
+    let mut filters: Vec<Filter> = query
+        .family("field")
+        .into_iter()
+        .map(filter)
+        .collect::<Result<_, Problem>>()?;
+    filters.extend(
+        query
+            .get("uid")
+            .map(|uid| (Field::uid(), uid.as_bytes().to_vec())),
+    );
+    Ok(filters)
 }
 
 /// `include=subprofiles` means every collection; otherwise a comma list of their names.

@@ -62,6 +62,12 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
         "finished_at": status.finished_at,
         "error": status.error,
     });
+    if status.definition["on_invalid"]
+        .as_str()
+        .is_some_and(|word| word != "reject")
+    {
+        shown["coerced_cells"] = json!(status.coerced);
+    }
     if let Some(retry_at) = status.retry_at.filter(|_| !state.is_final()) {
         shown["retry_at"] = json!(retry_at);
     }

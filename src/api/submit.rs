@@ -12,7 +12,9 @@ use longshore_core::definition::{self, Definition, Source};
 use longshore_core::error::{Complaint, Error};
 use longshore_core::id::{Kind, show};
 use longshore_core::import;
-use longshore_core::limits::{DEFINITION_BYTES_MAX, INLINE_BYTES_MAX, PAYLOAD_IN_LEDGER_BYTES_MAX};
+use longshore_core::limits::{
+    ALL_OR_NOTHING_ROWS_MAX, DEFINITION_BYTES_MAX, INLINE_BYTES_MAX, PAYLOAD_IN_LEDGER_BYTES_MAX,
+};
 use longshore_core::payload::Payloads;
 use longshore_core::plan;
 use longshore_core::queue::{Lane, Ticket, Verb};
@@ -197,7 +199,12 @@ impl Request {
         let Ok(Ok(surveyed)) = surveyed.await else {
             return Ok(());
         };
+        let rows = surveyed.survey.rows;
         match plan::bind(&self.definition, database, &surveyed.survey.columns) {
+            Ok(plan) if plan.is_all_or_nothing() && rows > ALL_OR_NOTHING_ROWS_MAX => {
+                let detail = plan::too_many_rows_to_be_whole(rows);
+                Err(Complaint::new(Code::TooManyRows, "/on_reject", detail).into())
+            }
             Ok(_) => Ok(()),
             Err(complaints) => Err(complaints.into()),
         }

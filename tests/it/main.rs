@@ -6,7 +6,9 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+mod agreeing;
 mod app;
+mod matching;
 mod model;
 
 mod applying;

@@ -320,13 +320,7 @@ fn a_filter_on_a_key_field_says_what_its_index_says() {
         default: None,
         options: Vec::new(),
     };
-    let side = Side {
-        number: TableNumber(1),
-        collection: None,
-        fields: vec![field.clone()],
-        keys: 1,
-        others: Vec::new(),
-    };
+    let side = Side::new(TableNumber(1), None, vec![field.clone()], 1);
     let index = typed::create_key_index(&side).replace("t1.f7", "p.f7");
     let condition = index.split_once(" where ").unwrap().1;
     let page = |is_short| typed::page(TableNumber(1), &[], &[(&field, is_short)]);

@@ -151,13 +151,9 @@ async fn everything(app: &TestApp) -> Database {
 fn side(number: TableNumber, collection: Option<&str>, all: &[Field], keys: &[FieldType]) -> Side {
     let is_key = |field: &&Field| keys.contains(&field.kind);
     let (keys, rest): (Vec<&Field>, Vec<&Field>) = all.iter().partition(is_key);
-    Side {
-        number,
-        collection: collection.map(str::to_owned),
-        keys: keys.len(),
-        fields: keys.into_iter().chain(rest).cloned().collect(),
-        others: Vec::new(),
-    }
+    let identifying = keys.len();
+    let fields = keys.into_iter().chain(rest).cloned().collect();
+    Side::new(number, collection.map(str::to_owned), fields, identifying)
 }
 
 fn columns<'a>(fields: &'a [Field], cells: &[bool]) -> Vec<ColumnArray<'a>> {
@@ -218,6 +214,24 @@ async fn every_statement_over_typed_tables_runs_for_every_type_of_field() {
         indexes::ensure(connection, database.number.0, &matched)
             .await
             .ok();
+        // A multiselect is no key field.
+        let group: Vec<usize> = (0..keys.len())
+            .filter(|_| !keys.contains(&FieldType::Multiselect))
+            .collect();
+        if !group.is_empty() {
+            let mut matched = side(database.number, None, &database.fields, &keys);
+            matched.versioned = true;
+            let cells: Vec<&[u8]> = group
+                .iter()
+                .map(|place| matched.fields[*place].default.as_deref().unwrap())
+                .collect();
+            let found = profiles::matches_alternative(connection, &matched, &group, &cells)
+                .await
+                .unwrap();
+            let found = found.iter().next().unwrap().unwrap();
+            assert_eq!(found.id, ids[0], "{keys:?}: texts are folded there");
+            assert!(found.updated_at.is_some());
+        }
         run(
             connection,
             &typed::create_key_index(&side(database.number, None, &database.fields, &keys)),
@@ -277,7 +291,7 @@ async fn tables_columns_and_unique_indexes_are_made_for_every_type_of_field() {
         .unwrap();
     let connection = &mut connection;
     let field = |id: usize, kind: FieldType| Field {
-        id: id as i64,
+        id: id as i64 + 1,
         name: kind.as_str().to_owned(),
         kind,
         required: false,
@@ -316,7 +330,7 @@ async fn tables_columns_and_unique_indexes_are_made_for_every_type_of_field() {
         .iter()
         .filter_map(|name| typed::field_of_unique_index(name))
         .count();
-    assert_eq!(known, 18, "{indexes:?}");
+    assert_eq!(known, 19, "{indexes:?}");
 }
 
 /// Whoever adds a statement to the room adds it here.
@@ -337,6 +351,7 @@ fn no_statement_over_typed_tables_is_left_out() {
         "create_key_index",
         "match_profiles",
         "match_subprofiles",
+        "match_alternative",
         "update",
         "copy_in",
         "draw_ids",

@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     WaitsForRetry,
     /// It was given back because this worker stops.
     Released,
+    /// It ended with all of its rows rejected or untouched. These may be next.
+    Refused(Vec<i64>),
     /// It was cancelled on request. These may be next.
     Cancelled(Vec<i64>),
 }

@@ -208,6 +208,10 @@ impl Worker {
                 tracing::info!(import, "complete");
                 self.ring(Verb::Apply, &next).await;
             }
+            Ok(Outcome::Refused(next)) => {
+                tracing::info!(import, "refused as a whole");
+                self.ring(Verb::Apply, &next).await;
+            }
             Ok(Outcome::Cancelled(next)) => {
                 tracing::info!(import, "cancelled");
                 self.ring(Verb::Apply, &next).await;

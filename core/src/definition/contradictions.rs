@@ -21,6 +21,7 @@ impl Judge<'_> {
         }
         self.payload_contradictions(definition, source, addresses);
         self.key_contradictions(definition);
+        self.policy_contradictions(definition);
         self.refuse_what_is_not_built(definition);
     }
 
@@ -79,16 +80,18 @@ impl Judge<'_> {
 
     fn key_contradictions(&mut self, definition: &Definition) {
         let given = self.raw("key_fields").is_some();
+        let matches_by_keys =
+            definition.action != Action::Add && definition.policies.match_by.uses_key_fields();
         let unreadable = self
             .complaints
             .iter()
             .any(|complaint| complaint.pointer == "/key_fields");
         if unreadable {
             // Said already.
-        } else if definition.action != Action::Add && definition.key_fields.is_empty() && !given {
+        } else if matches_by_keys && definition.key_fields.is_empty() && !given {
             let detail = "key_fields is missing: this action matches profiles by their key fields.";
             self.complain(Code::KeyRequired, "key_fields", detail);
-        } else if definition.action != Action::Add && definition.key_fields.is_empty() {
+        } else if matches_by_keys && definition.key_fields.is_empty() {
             self.complain(
                 Code::KeyRequired,
                 "key_fields",

@@ -11,7 +11,7 @@ use crate::error::Complaint;
 use crate::json;
 use crate::suggest::did_you_mean;
 
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 27] = [
     "database",
     "name",
     "action",
@@ -29,6 +29,16 @@ const MEMBERS: [&str; 17] = [
     "remove_missing",
     "delete_target",
     "callback_url",
+    "on_unknown_column",
+    "on_reject",
+    "on_empty_key",
+    "on_multiple_matches",
+    "match_by",
+    "key_comparison",
+    "id_column",
+    "uid_column",
+    "version_column",
+    "override_column",
 ];
 
 /// Reads a definition and judges it whole: all complaints at once, each with its pointer.
@@ -110,16 +120,20 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn flag(&mut self, member: &str, default: bool) -> bool {
+    pub(super) fn flag(&mut self, member: &str, default: bool) -> bool {
         self.member(member, "true or false").unwrap_or(default)
     }
 
-    fn text(&mut self, member: &str) -> Option<String> {
+    pub(super) fn text(&mut self, member: &str) -> Option<String> {
         self.member(member, "a string")
     }
 
     /// One of a few words.
-    fn word<T: serde::de::DeserializeOwned>(&mut self, member: &str, words: &[&str]) -> Option<T> {
+    pub(super) fn word<T: serde::de::DeserializeOwned>(
+        &mut self,
+        member: &str,
+        words: &[&str],
+    ) -> Option<T> {
         let text = self.text(member)?;
         match serde_json::from_value(serde_json::Value::from(text.as_str())) {
             Ok(value) => Some(value),
@@ -162,12 +176,12 @@ impl<'a> Judge<'a> {
             autostart: self.flag("autostart", true),
             rebuild: self.flag("rebuild", false),
             followups: self.flag("followups", false),
-            ignore_empty_fields: self.flag("ignore_empty_fields", false),
             remove_missing: self.flag("remove_missing", false),
             delete_target: self
                 .word("delete_target", &["profile", "subprofile"])
                 .unwrap_or(DeleteTarget::Profile),
             callback_url: self.text("callback_url"),
+            policies: self.policies(),
         }
     }
 

@@ -2,10 +2,13 @@
 
 mod contradictions;
 mod judge;
+mod policies;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use crate::policies::Policies;
 
 pub use judge::parse;
 
@@ -75,14 +78,15 @@ pub struct Definition {
     pub rebuild: bool,
     /// Trigger followups.
     pub followups: bool,
-    /// An empty cell keeps the old value instead of clearing it.
-    pub ignore_empty_fields: bool,
     /// Remove what the payload does not name.
     pub remove_missing: bool,
     /// What `delete` deletes.
     pub delete_target: DeleteTarget,
     /// Whom to call when done.
     pub callback_url: Option<String>,
+    /// What is done where doors differ; its members stand beside the others.
+    #[serde(flatten)]
+    pub policies: Policies,
 }
 
 /// The inline source as it stands in the request.

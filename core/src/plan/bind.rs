@@ -1,54 +1,13 @@
 //! Resolves a definition against a database and the columns of a payload, or says what does not fit.
 
+use super::keys::{check_names, is_key, missing_keys};
+use super::places::{Column, Place, Places, missing_columns};
 use super::{Plan, Side, Target};
-use crate::code::Code;
-use crate::database::{Database, TableNumber, field_named, same_name};
-use crate::definition::{Action, Definition, DeleteTarget, escape_pointer};
+use crate::database::{Database, TableNumber};
+use crate::definition::{Action, Definition};
 use crate::error::Complaint;
-use crate::field::{Field, FieldType};
-use crate::suggest::did_you_mean;
-
-/// What can be judged before the payload's columns are known: key fields and mapping.
-pub fn check_names(definition: &Definition, database: &Database) -> Vec<Complaint> {
-    let mut complaints = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
-    for (position, name) in definition.key_fields.iter().enumerate() {
-        let pointer = format!("/key_fields/{position}");
-        if seen.iter().any(|known| same_name(known, name)) {
-            let detail = format!("The key field {name:?} stands twice.");
-            complaints.push(Complaint::new(
-                Code::DuplicateField,
-                pointer.clone(),
-                detail,
-            ));
-        }
-        seen.push(name);
-        match place(name, database, pointer.clone()) {
-            Ok(place) if place.field.kind == FieldType::Multiselect => {
-                let detail = format!("{name:?} is a multiselect, which cannot be a key field.");
-                complaints.push(Complaint::new(Code::IncompatibleOptions, pointer, detail));
-            }
-            Ok(_) => {}
-            Err(complaint) => complaints.push(complaint),
-        }
-    }
-    for (column, name) in &definition.mapping {
-        let pointer = format!("/mapping/{}", escape_pointer(column));
-        if let Some(name) = name
-            && let Err(complaint) = place(name, database, pointer)
-        {
-            complaints.push(complaint);
-        }
-    }
-    if definition.action != Action::Add
-        && !definition.key_fields.is_empty()
-        && definition.key_fields.iter().all(|name| name.contains('.'))
-    {
-        let detail = "key_fields needs at least one field of the profile itself.";
-        complaints.push(Complaint::new(Code::KeyRequired, "/key_fields", detail));
-    }
-    complaints
-}
+use crate::field::{Field, PROFILE_ID, UID};
+use crate::policies::{KeyComparison, MatchBy};
 
 /// Resolves everything. `columns` are all columns of the payload, in order of appearance.
 pub fn bind(
@@ -58,12 +17,13 @@ pub fn bind(
 ) -> Result<Plan, Vec<Complaint>> {
     let mut complaints = check_names(definition, database);
     complaints.extend(missing_columns(definition, columns));
-    let places = column_places(definition, database, columns, &mut complaints);
+    let places = Places::of(definition, database, columns);
+    complaints.extend(places.complaints);
     let mut plan = Plan {
         action: definition.action,
         delete_target: definition.delete_target,
-        keep_blanks: definition.ignore_empty_fields,
-        sides: sides(definition, database, &places),
+        policies: definition.policies.clone(),
+        sides: sides(definition, database, &places.columns),
         targets: Vec::new(),
         columns: columns.to_vec(),
         collections: database
@@ -71,10 +31,12 @@ pub fn bind(
             .iter()
             .map(|collection| collection.number)
             .collect(),
+        unknown_columns: places.unknown,
     };
     plan.targets = places
+        .columns
         .iter()
-        .map(|place| target(place.as_ref(), &plan.sides))
+        .map(|column| target(column, &plan.sides))
         .collect();
     complaints.extend(missing_keys(definition, database, &plan));
     match complaints.is_empty() {
@@ -83,183 +45,110 @@ pub fn bind(
     }
 }
 
-/// A field somewhere in the database: of the profile, or of a collection.
-#[derive(Debug, Clone, Copy)]
-struct Place<'a> {
-    number: TableNumber,
-    collection: Option<&'a str>,
-    field: &'a Field,
-}
-
-/// Finds `Field` or `Collection.Field`.
-fn place<'a>(name: &str, database: &'a Database, pointer: String) -> Result<Place<'a>, Complaint> {
-    let (collection, field_name, fields) = match name.split_once('.') {
-        None => (None, name, &database.fields),
-        Some((collection_name, field_name)) => match database.collection(collection_name) {
-            Some(collection) => (Some(collection), field_name, &collection.fields),
-            None => {
-                let known = database.collections.iter().map(|known| known.name.as_str());
-                let hint = did_you_mean(collection_name, known);
-                let detail = format!(
-                    "{} has no collection {collection_name:?}.{hint}",
-                    database.name
-                );
-                return Err(Complaint::new(Code::UnknownCollection, pointer, detail));
-            }
-        },
-    };
-    match field_named(fields, field_name) {
-        Some(field) => Ok(Place {
-            number: collection.map_or(database.number, |collection| collection.number),
-            collection: collection.map(|collection| collection.name.as_str()),
-            field,
-        }),
-        None => {
-            let hint = did_you_mean(field_name, fields.iter().map(|field| field.name.as_str()));
-            let owner = collection.map_or(database.name.as_str(), |known| known.name.as_str());
-            let detail = format!("{owner} has no field {field_name:?}.{hint}");
-            Err(Complaint::new(Code::UnknownField, pointer, detail))
-        }
-    }
-}
-
-/// Columns that the mapping names and the payload lacks.
-fn missing_columns(definition: &Definition, columns: &[String]) -> Option<Complaint> {
-    let missing: Vec<&str> = definition
-        .mapping
-        .keys()
-        .filter(|column| !columns.contains(column))
-        .map(String::as_str)
-        .collect();
-    (!missing.is_empty()).then(|| {
-        let detail = format!(
-            "The payload has no column {}; its columns are {}.",
-            shortened_list(&missing),
-            shortened_list(columns)
-        );
-        Complaint::new(Code::HeaderMismatch, "/mapping", detail)
-    })
-}
-
-/// Where each column goes; unknown ones and two for one field are complaints.
-fn column_places<'a>(
-    definition: &Definition,
-    database: &'a Database,
-    columns: &[String],
-    complaints: &mut Vec<Complaint>,
-) -> Vec<Option<Place<'a>>> {
-    let mut places: Vec<Option<Place<'a>>> = Vec::with_capacity(columns.len());
-    for column in columns {
-        let name = match definition.mapping.get(column) {
-            Some(None) => {
-                places.push(None);
-                continue;
-            }
-            Some(Some(field)) => field,
-            None => column,
-        };
-        let found = place(name, database, "/source".to_owned());
-        match found {
-            Ok(found) => {
-                if places
-                    .iter()
-                    .flatten()
-                    .any(|known| known.field.id == found.field.id)
-                {
-                    let detail = format!(
-                        "Two columns go into the field {name:?}; the second is {column:?}."
-                    );
-                    complaints.push(Complaint::new(Code::DuplicateMapping, "/mapping", detail));
-                }
-                places.push(Some(found));
-            }
-            Err(complaint) => {
-                let ways =
-                    "Add the field, map the column to one, or map it to null to leave it out.";
-                let detail = format!("Column {column:?}: {} {ways}", complaint.detail);
-                complaints.push(Complaint {
-                    detail,
-                    ..complaint
-                });
-                places.push(None);
-            }
-        }
-    }
-    places
-}
-
-fn sides(definition: &Definition, database: &Database, places: &[Option<Place<'_>>]) -> Vec<Side> {
-    let mut sides = vec![side(
-        definition,
-        database.number,
-        None,
-        &database.fields,
-        places,
-    )];
+fn sides(definition: &Definition, database: &Database, columns: &[Column<'_>]) -> Vec<Side> {
+    let places: Vec<Place<'_>> = columns.iter().filter_map(Column::place).collect();
+    let binding = Binding { definition, places };
+    let mut sides = vec![binding.profiles(database)];
     for collection in &database.collections {
-        if places
+        let name = collection.name.as_str();
+        if binding
+            .places
             .iter()
-            .flatten()
             .any(|place| place.number == collection.number)
         {
-            let name = Some(collection.name.as_str());
-            sides.push(side(
-                definition,
-                collection.number,
-                name,
-                &collection.fields,
-                places,
-            ));
+            sides.push(binding.side(collection.number, Some(name), &collection.fields));
         }
     }
     sides
 }
 
-fn side(
-    definition: &Definition,
-    number: TableNumber,
-    collection: Option<&str>,
-    all: &[Field],
-    places: &[Option<Place<'_>>],
-) -> Side {
-    let is_key = |field: &Field| {
-        definition
-            .key_fields
+/// What the sides are made of.
+struct Binding<'a> {
+    definition: &'a Definition,
+    places: Vec<Place<'a>>,
+}
+
+impl Binding<'_> {
+    fn profiles(&self, database: &Database) -> Side {
+        let policies = &self.definition.policies;
+        let mut side = self.side(database.number, None, &database.fields);
+        side.versioned = policies.version_column.is_some();
+        let place_of = |wanted: i64| side.fields.iter().position(|field| field.id == wanted);
+        side.alternatives = match policies.match_by {
+            _ if self.definition.action == Action::Add => Vec::new(),
+            MatchBy::KeyFields | MatchBy::Id | MatchBy::Uid => Vec::new(),
+            MatchBy::IdOrUid => [PROFILE_ID, UID]
+                .into_iter()
+                .filter_map(place_of)
+                .map(|place| vec![place])
+                .collect(),
+            MatchBy::AnyKeyField => (0..side.fields.len())
+                .filter(|place| is_key(self.definition, None, &side.fields[*place]))
+                .map(|place| vec![place])
+                .collect(),
+        };
+        side
+    }
+
+    fn side(&self, number: TableNumber, collection: Option<&str>, all: &[Field]) -> Side {
+        let of_this_side =
+            |place: &&Place<'_>| place.number == number && place.collection == collection;
+        let brought: Vec<&Field> = self
+            .places
             .iter()
-            .any(|key| match (key.split_once('.'), collection) {
-                (None, None) => same_name(key, &field.name),
-                (Some((of, name)), Some(this)) => {
-                    same_name(of, this) && same_name(name, &field.name)
-                }
-                _ => false,
-            })
-    };
-    let brought: Vec<&Field> = places
-        .iter()
-        .flatten()
-        .filter(|place| place.number == number && place.collection == collection)
-        .map(|place| place.field)
-        .collect();
-    let (mut keys, rest): (Vec<&Field>, Vec<&Field>) =
-        brought.iter().partition(|field| is_key(field));
-    // One combination of key fields has one index, in whatever order it is named.
-    keys.sort_by_key(|field| field.id);
-    Side {
-        number,
-        collection: collection.map(str::to_owned),
-        keys: keys.len(),
-        fields: keys.into_iter().chain(rest).cloned().collect(),
-        others: all
+            .filter(of_this_side)
+            .map(|place| place.field)
+            .collect();
+        let folded: Vec<i64> = brought
+            .iter()
+            .filter(|field| self.folds_by_policy(collection, field))
+            .map(|field| field.id)
+            .collect();
+        let as_compared = |field: &&Field| Field {
+            case_insensitive: field.case_insensitive || folded.contains(&field.id),
+            ..(*field).clone()
+        };
+        let (mut keys, rest): (Vec<Field>, Vec<Field>) = brought
+            .iter()
+            .map(as_compared)
+            .partition(|field| self.identifies(collection, field));
+        // One combination of key fields has one index, in whatever order it is named.
+        keys.sort_by_key(|field| field.id);
+        let others = all
             .iter()
             .filter(|field| field.required || field.default.is_some())
-            .filter(|field| !brought.iter().any(|known| known.id == field.id))
-            .cloned()
-            .collect(),
+            .filter(|field| !brought.iter().any(|known| known.id == field.id));
+        let identifying = keys.len();
+        let fields = keys.into_iter().chain(rest).collect();
+        Side {
+            others: others.cloned().collect(),
+            folded,
+            ..Side::new(number, collection.map(str::to_owned), fields, identifying)
+        }
+    }
+
+    /// Whether the field is part of the key of its side. Where any of several fields may match,
+    /// none is: each is written like the others.
+    fn identifies(&self, collection: Option<&str>, field: &Field) -> bool {
+        let adds = self.definition.action == Action::Add;
+        match (collection, self.definition.policies.match_by) {
+            (Some(_), _) | (None, MatchBy::KeyFields) => is_key(self.definition, collection, field),
+            (None, MatchBy::AnyKeyField) => false,
+            (None, MatchBy::Uid) => field.id == UID && !adds,
+            (None, MatchBy::Id | MatchBy::IdOrUid) => field.id == PROFILE_ID,
+        }
+    }
+
+    fn folds_by_policy(&self, collection: Option<&str>, field: &Field) -> bool {
+        self.definition.policies.key_comparison == KeyComparison::WithoutCase
+            && is_key(self.definition, collection, field)
+            && field.kind.is_text()
+            && !field.case_insensitive
     }
 }
 
-fn target(place: Option<&Place<'_>>, sides: &[Side]) -> Target {
-    let found = place.and_then(|place| {
+fn target(column: &Column<'_>, sides: &[Side]) -> Target {
+    let found = column.place().and_then(|place| {
         let side = sides.iter().position(|side| side.number == place.number)?;
         let field = sides[side]
             .fields
@@ -267,71 +156,9 @@ fn target(place: Option<&Place<'_>>, sides: &[Side]) -> Target {
             .position(|field| field.id == place.field.id)?;
         Some(Target::Field { side, field })
     });
-    found.unwrap_or(Target::Nowhere)
-}
-
-/// Key fields without a column, and collections that cannot be matched.
-fn missing_keys(definition: &Definition, database: &Database, plan: &Plan) -> Vec<Complaint> {
-    if definition.action == Action::Add {
-        return Vec::new();
+    match column {
+        Column::Version => Target::Version,
+        Column::Override => Target::Override,
+        Column::Nowhere | Column::Into(_) => found.unwrap_or(Target::Nowhere),
     }
-    let bound = |name: &str| {
-        place(name, database, String::new()).is_ok_and(|place| {
-            plan.sides.iter().any(|side| {
-                side.fields[..side.keys]
-                    .iter()
-                    .any(|field| field.id == place.field.id)
-            })
-        })
-    };
-    let mut complaints: Vec<Complaint> = definition
-        .key_fields
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| place(name, database, String::new()).is_ok() && !bound(name))
-        .map(|(position, name)| {
-            let detail = format!("No column of the payload goes into the key field {name:?}.");
-            Complaint::new(
-                Code::KeyNotMapped,
-                format!("/key_fields/{position}"),
-                detail,
-            )
-        })
-        .collect();
-    let targets_profiles =
-        definition.action == Action::Delete && definition.delete_target == DeleteTarget::Profile;
-    for side in plan.sides[1..]
-        .iter()
-        .filter(|side| side.keys == 0 && !targets_profiles)
-    {
-        let name = side.collection.as_deref().unwrap_or_default();
-        let detail = format!(
-            "The payload has columns of {name:?}, but key_fields names no field of it: its \
-             subprofiles could not be matched. Add one, such as \"{name}.{}\".",
-            side.fields.first().map_or("…", |field| field.name.as_str())
-        );
-        complaints.push(Complaint::new(Code::KeyRequired, "/key_fields", detail));
-    }
-    if definition.action == Action::Delete
-        && definition.delete_target == DeleteTarget::Subprofile
-        && plan.sides.len() == 1
-    {
-        let detail = "delete_target is subprofile, but the payload has no columns of a collection.";
-        complaints.push(Complaint::new(
-            Code::IncompatibleOptions,
-            "/delete_target",
-            detail,
-        ));
-    }
-    complaints
-}
-
-fn shortened_list<T: AsRef<str>>(names: &[T]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(10)
-        .map(|name| format!("{:?}", name.as_ref()))
-        .collect();
-    let more = if names.len() > 10 { ", …" } else { "" };
-    format!("{}{more}", shown.join(", "))
 }

@@ -2,12 +2,17 @@
 //! into which field, and what identifies a profile. The engine obeys it and knows nothing else.
 
 mod bind;
+mod keys;
+mod places;
 
 use crate::database::TableNumber;
 use crate::definition::{Action, DeleteTarget};
 use crate::field::Field;
+use crate::limits::ALL_OR_NOTHING_ROWS_MAX;
+use crate::policies::{OnReject, Policies};
 
-pub use bind::{bind, check_names};
+pub use bind::bind;
+pub use keys::check_names;
 
 /// What the engine does, and where.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +21,8 @@ pub struct Plan {
     pub action: Action,
     /// What `delete` deletes.
     pub delete_target: DeleteTarget,
-    /// Blank cells keep the old value.
-    pub keep_blanks: bool,
+    /// What is done where doors differ.
+    pub policies: Policies,
     /// The profiles first, then one side for every collection that the payload addresses.
     pub sides: Vec<Side>,
     /// What becomes of each column of the payload, in its order.
@@ -26,6 +31,8 @@ pub struct Plan {
     pub columns: Vec<String>,
     /// Every collection of the database: their subprofiles go with a deleted profile.
     pub collections: Vec<TableNumber>,
+    /// Columns that no field has the name of, and that are left out by policy.
+    pub unknown_columns: Vec<String>,
 }
 
 /// One typed table that rows go into.
@@ -42,6 +49,76 @@ pub struct Side {
     /// Fields that the payload does not bring, but that matter when something is created: they
     /// have a default or are required.
     pub others: Vec<Field>,
+    /// What a row is matched by when not by its keys together: places of fields, group by group.
+    /// Empty: by the keys.
+    pub alternatives: Vec<Vec<usize>>,
+    /// Whether a match is asked for its `updated_at`.
+    pub versioned: bool,
+    /// Fields that are compared without case by policy alone.
+    pub folded: Vec<i64>,
+}
+
+impl Side {
+    /// A side of these fields, of which the first `keys` are its key.
+    #[must_use]
+    pub fn new(
+        number: TableNumber,
+        collection: Option<String>,
+        fields: Vec<Field>,
+        keys: usize,
+    ) -> Side {
+        Side {
+            number,
+            collection,
+            fields,
+            keys,
+            others: Vec::new(),
+            alternatives: Vec::new(),
+            versioned: false,
+            folded: Vec::new(),
+        }
+    }
+
+    /// The side as one group of its alternatives is matched: that group is its key.
+    #[must_use]
+    pub fn alternative(&self, group: &[usize]) -> Side {
+        let fields = group.iter().map(|place| self.fields[*place].clone());
+        Side {
+            folded: self.folded.clone(),
+            ..Side::new(self.number, None, fields.collect(), group.len())
+        }
+    }
+
+    /// Whether its key is one unique field as it is compared there: its unique index serves.
+    #[must_use]
+    pub fn is_unique_alone(&self) -> bool {
+        self.keys == 1 && self.fields[0].unique && !self.keys_without_case()
+    }
+
+    /// Whether its keys are folded where their fields are not: such an index is another one.
+    #[must_use]
+    pub fn keys_without_case(&self) -> bool {
+        self.fields[..self.keys]
+            .iter()
+            .any(|field| self.folded.contains(&field.id))
+    }
+
+    /// Whether a row is matched by this field, alone or with others.
+    #[must_use]
+    pub fn is_matched_by(&self, place: usize) -> bool {
+        place < self.keys
+            || self
+                .alternatives
+                .iter()
+                .flatten()
+                .any(|known| *known == place)
+    }
+
+    /// Whether its keys need an index of their own; ids have one in every table.
+    #[must_use]
+    pub fn needs_index(&self) -> bool {
+        self.keys > 0 && !self.fields[..self.keys].iter().all(Field::is_of_system)
+    }
 }
 
 /// Where a column goes.
@@ -49,6 +126,10 @@ pub struct Side {
 pub enum Target {
     /// Nowhere, on purpose.
     Nowhere,
+    /// It holds the version that the profile is expected to have.
+    Version,
+    /// It says whether the version matters.
+    Override,
     /// Into field `field` of side `side`.
     Field {
         /// Index into [`Plan::sides`].
@@ -58,11 +139,53 @@ pub enum Target {
     },
 }
 
+/// What is said where an import that is all or nothing has more rows than it may have.
+#[must_use]
+pub fn too_many_rows_to_be_whole(rows: i64) -> String {
+    format!(
+        "An import that is all or nothing has {ALL_OR_NOTHING_ROWS_MAX} rows at most; this one has \
+         {rows}. Submit it in parts, or with on_reject go_on."
+    )
+}
+
 impl Plan {
-    /// Whether writing can meet another profile's value in a unique field: then rows are applied
-    /// one by one, since the order in which values are freed and taken decides.
+    /// Whether rows are applied one by one: what one is matched by, or must not collide with, is
+    /// what the one before may have written.
     #[must_use]
-    pub fn writes_unique_fields(&self) -> bool {
+    pub fn goes_row_by_row(&self) -> bool {
+        !self.sides[0].alternatives.is_empty() || self.writes_unique_fields()
+    }
+
+    /// Whether all rows are applied or none.
+    #[must_use]
+    pub fn is_all_or_nothing(&self) -> bool {
+        self.policies.on_reject == OnReject::AllOrNothing
+    }
+
+    /// What the client should know about columns that are left out.
+    #[must_use]
+    pub fn unknown_columns_in_words(&self) -> Option<String> {
+        let names: Vec<String> = self
+            .unknown_columns
+            .iter()
+            .map(|name| format!("{name:?}"))
+            .collect();
+        match names.as_slice() {
+            [] => None,
+            [name] => Some(format!(
+                "The column {name} is left out: no field has this name."
+            )),
+            names => Some(format!(
+                "{} columns are left out, since no field has their names: {}.",
+                names.len(),
+                names.join(", ")
+            )),
+        }
+    }
+
+    /// Whether writing can meet another profile's value in a unique field: then the order in which
+    /// values are freed and taken decides.
+    fn writes_unique_fields(&self) -> bool {
         let creates = matches!(
             self.action,
             Action::Add | Action::UpdateOrAdd | Action::IgnoreOrAdd

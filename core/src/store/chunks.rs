@@ -23,6 +23,8 @@ pub struct Done {
     pub profiles: Effects,
     /// What they did to subprofiles.
     pub subprofiles: Effects,
+    /// Cells that were converted.
+    pub coerced: i64,
 }
 
 /// Where the import stands. None before its first turn.
@@ -73,7 +75,7 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
              profiles_deleted = profiles_deleted + $13,
              subprofiles_created = subprofiles_created + $14,
              subprofiles_updated = subprofiles_updated + $15,
-             subprofiles_deleted = subprofiles_deleted + $16
+             subprofiles_deleted = subprofiles_deleted + $16, coerced = coerced + $17
          where import_id = $1 and lane = 0 and epoch = $2 and next_row = $3",
     )
     .bind(span.import_id)
@@ -92,9 +94,34 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
     .bind(done.subprofiles.created)
     .bind(done.subprofiles.updated)
     .bind(done.subprofiles.deleted)
+    .bind(done.coerced)
     .execute(tx)
     .await?;
     if moved.rows_affected() == 0 {
+        Err(Error::LeaseLost)
+    } else {
+        Ok(())
+    }
+}
+
+/// Closes the books of an import of which nothing is applied because of these rejects. The rows
+/// that have an outcome are counted, though they need not be the first ones.
+pub async fn settle_rejects(
+    tx: &mut PgConnection,
+    import_id: i64,
+    epoch: i64,
+    count: i64,
+) -> Result<(), Error> {
+    let settled = sqlx::query(
+        "update lanes set rejected = $3::bigint, next_row = $3 + 1
+         where import_id = $1 and lane = 0 and epoch = $2 and next_row = 1",
+    )
+    .bind(import_id)
+    .bind(epoch)
+    .bind(count)
+    .execute(tx)
+    .await?;
+    if settled.rows_affected() == 0 {
         Err(Error::LeaseLost)
     } else {
         Ok(())

@@ -15,10 +15,11 @@ use crate::store::typed;
 /// Whether the index of this combination is there and valid.
 pub async fn is_ready(connection: &mut PgConnection, side: &Side) -> Result<bool, Error> {
     let ready: Option<bool> = sqlx::query_scalar(
-        "select ready from key_indexes where table_number = $1 and field_ids = $2",
+        "select ready from key_indexes where table_number = $1 and field_ids = $2 and without_case = $3",
     )
     .bind(side.number.0)
     .bind(field_ids(side))
+    .bind(side.keys_without_case())
     .fetch_optional(connection)
     .await?;
     Ok(ready.unwrap_or(false))
@@ -56,8 +57,7 @@ pub async fn ensure(
     connection
         .execute("set statement_timeout = 0; set lock_timeout = 0")
         .await?;
-    let keys = &side.fields[..side.keys];
-    let name = typed::key_index_name(side.number, keys);
+    let name = typed::key_index_name(side);
     // Waiting inside Postgres would hold a snapshot that the builder waits for in its turn.
     while !try_lock(connection, &name).await? {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -83,11 +83,12 @@ async fn claim_place(
         .await?;
     let others: i64 = sqlx::query_scalar(
         "select count(*) from key_indexes
-         where database_id = $1 and (table_number, field_ids) <> ($2, $3)",
+         where database_id = $1 and (table_number, field_ids, without_case) <> ($2, $3, $4)",
     )
     .bind(database)
     .bind(side.number.0)
     .bind(field_ids(side))
+    .bind(side.keys_without_case())
     .fetch_one(&mut *tx)
     .await?;
     if others >= KEY_INDEXES_MAX {
@@ -98,11 +99,12 @@ async fn claim_place(
         return Err(refused(Code::TooManyKeyIndexes, detail));
     }
     sqlx::query(
-        "insert into key_indexes (table_number, field_ids, database_id) values ($1, $2, $3)
-         on conflict do nothing",
+        "insert into key_indexes (table_number, field_ids, without_case, database_id)
+         values ($1, $2, $3, $4) on conflict do nothing",
     )
     .bind(side.number.0)
     .bind(field_ids(side))
+    .bind(side.keys_without_case())
     .bind(database)
     .execute(&mut *tx)
     .await?;
@@ -138,10 +140,14 @@ async fn build(connection: &mut PgConnection, side: &Side, name: &str) -> Result
             .execute(sqlx::query(AssertSqlSafe(create)).persistent(false))
             .await?;
     }
-    sqlx::query("update key_indexes set ready = true where table_number = $1 and field_ids = $2")
-        .bind(side.number.0)
-        .bind(field_ids(side))
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "update key_indexes set ready = true
+         where table_number = $1 and field_ids = $2 and without_case = $3",
+    )
+    .bind(side.number.0)
+    .bind(field_ids(side))
+    .bind(side.keys_without_case())
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -115,6 +115,7 @@ pub async fn children(
 #[derive(Default)]
 pub struct Matches {
     rows: Vec<PgRow>,
+    versioned: bool,
 }
 
 impl Matches {
@@ -134,7 +135,7 @@ impl Matches {
     pub fn iter(&self) -> impl Iterator<Item = Result<Match<'_>, Error>> {
         self.rows.iter().map(|row| {
             let ordinal: i64 = row.try_get(0)?;
-            let cells = (2..row.len()).map(|column| {
+            let cells = (2..row.len() - usize::from(self.versioned)).map(|column| {
                 let raw = row.try_get_raw(column)?;
                 if raw.is_null() {
                     Ok(None)
@@ -146,8 +147,26 @@ impl Matches {
                 key: usize::try_from(ordinal - 1).unwrap_or(usize::MAX),
                 id: row.try_get(1)?,
                 cells: cells.collect::<Result<_, sqlx::Error>>()?,
+                updated_at: match self.versioned {
+                    true => Some(row.try_get(row.len() - 1)?),
+                    false => None,
+                },
             })
         })
+    }
+
+    /// Takes in what was found in another way, each profile once, in the order of ids.
+    pub fn take_in(&mut self, other: Matches) -> Result<(), Error> {
+        let id = |row: &PgRow| row.try_get::<i64, _>(1);
+        self.versioned = other.versioned;
+        for row in other.rows {
+            let found = id(&row)?;
+            let ids = self.rows.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+            if let Err(place) = ids.binary_search(&found) {
+                self.rows.insert(place, row);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -159,6 +178,8 @@ pub struct Match<'a> {
     pub id: i64,
     /// The fields beside the keys.
     pub cells: Vec<Value<'a>>,
+    /// When it was last changed, where versions are checked.
+    pub updated_at: Option<DateTime<Utc>>,
 }
 
 /// Finds what keys match, at most `limit` (none: all). `parents` are the profile ids beside the
@@ -184,6 +205,28 @@ pub async fn matches(
     query = query.bind(limit);
     Ok(Matches {
         rows: query.fetch_all(connection).await?,
+        versioned: side.versioned,
+    })
+}
+
+/// Finds what one group of alternatives matches; its cells are bound as they came.
+pub async fn matches_alternative(
+    connection: &mut PgConnection,
+    side: &Side,
+    group: &[usize],
+    cells: &[&[u8]],
+) -> Result<Matches, Error> {
+    let mut query = sqlx::query(AssertSqlSafe(typed::match_alternative(side, group)));
+    for (place, cell) in group.iter().zip(cells) {
+        query = query.bind(ColumnArray {
+            kind: side.fields[*place].kind,
+            cells: vec![Some(cell)],
+        });
+    }
+    query = query.bind(None::<i64>);
+    Ok(Matches {
+        rows: query.fetch_all(connection).await?,
+        versioned: side.versioned,
     })
 }
 

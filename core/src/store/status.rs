@@ -64,6 +64,8 @@ pub struct Status {
     pub deleted: i64,
     /// Books: rows rejected.
     pub rejected: i64,
+    /// Cells that were converted.
+    pub coerced: i64,
     /// Profiles made.
     pub profiles_created: i64,
     /// Profiles changed.
@@ -128,7 +130,7 @@ pub async fn page(
              coalesce(l.cancel_requested, false) as cancel_requested,
              case when l.due_at > now() then l.due_at end as retry_at,
              b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
-             b.profiles_created, b.profiles_updated, b.profiles_deleted,
+             b.coerced, b.profiles_created, b.profiles_updated, b.profiles_deleted,
              b.subprofiles_created, b.subprofiles_updated, b.subprofiles_deleted
          from imports i
          join databases d on d.id = i.database_id
@@ -141,6 +143,7 @@ pub async fn page(
                  coalesce(sum(ignored), 0)::bigint as ignored,
                  coalesce(sum(deleted), 0)::bigint as deleted,
                  coalesce(sum(rejected), 0)::bigint as rejected,
+                 coalesce(sum(coerced), 0)::bigint as coerced,
                  coalesce(sum(profiles_created), 0)::bigint as profiles_created,
                  coalesce(sum(profiles_updated), 0)::bigint as profiles_updated,
                  coalesce(sum(profiles_deleted), 0)::bigint as profiles_deleted,

@@ -2,7 +2,7 @@
 //! Every statement that it can build is run by a test.
 
 use crate::database::TableNumber;
-use crate::field::{Field, FieldType};
+use crate::field::{Field, FieldType, UID};
 use crate::limits::KEY_BYTES_MAX;
 use crate::plan::Side;
 
@@ -92,18 +92,24 @@ fn unique_index(number: TableNumber, field: &Field) -> String {
 /// The field whose unique index has this name, if it is one of ours.
 #[must_use]
 pub fn field_of_unique_index(name: &str) -> Option<i64> {
+    if name.ends_with("_uid_idx") {
+        return Some(UID);
+    }
     name.split_once("_u")?.1.parse().ok()
 }
 
 /// The name of the index that a combination of key fields is matched by.
 #[must_use]
-pub fn key_index_name(number: TableNumber, keys: &[Field]) -> String {
+pub fn key_index_name(side: &Side) -> String {
+    let number = side.number.0;
+    let keys = &side.fields[..side.keys];
+    let kind = if side.keys_without_case() { "i" } else { "k" };
     let ids: Vec<String> = keys.iter().map(|field| field.id.to_string()).collect();
-    let mut name = format!("t{}_k{}", number.0, ids.join("_"));
+    let mut name = format!("t{number}_{kind}{}", ids.join("_"));
     // Postgres would cut a longer name, and two combinations could meet.
     if name.len() > 60 {
         let sum = crc32fast::hash(name.as_bytes());
-        name = format!("t{}_k{}_{sum:08x}", number.0, ids.len());
+        name = format!("t{number}_{kind}{}_{sum:08x}", ids.len());
     }
     name
 }
@@ -122,7 +128,7 @@ pub fn create_key_index(side: &Side) -> String {
         keys.iter()
             .map(|field| format!("({})", field.key_expression(&name))),
     );
-    let index = key_index_name(side.number, keys);
+    let index = key_index_name(side);
     let condition = match short_enough(keys, &name) {
         condition if condition.is_empty() => String::new(),
         condition => format!(" where {condition}"),
@@ -151,7 +157,8 @@ fn short_enough(keys: &[Field], table: &str) -> String {
 }
 
 /// Finds the profiles of the keys in `$1…`, arrays of folded key cells: ordinal of the key, id,
-/// and the fields that the payload brings beside the keys; at most as many as the last parameter.
+/// the fields that the payload brings beside the keys, and `updated_at` where versions are checked;
+/// at most as many as the last parameter.
 #[must_use]
 pub fn match_profiles(side: &Side) -> String {
     format!(
@@ -184,11 +191,40 @@ pub fn match_subprofiles(side: &Side) -> String {
     )
 }
 
+/// Finds the profiles that one group of alternatives says: its cells as they came, each in an array
+/// of one; what is found as by [`match_profiles`].
+#[must_use]
+pub fn match_alternative(side: &Side, group: &[usize]) -> String {
+    let fields: Vec<Field> = group
+        .iter()
+        .map(|place| side.fields[*place].clone())
+        .collect();
+    let equal = fields.iter().enumerate().map(|(position, field)| {
+        let value = format!("(${}::{}[])[1]", position + 1, field.kind.sql_type());
+        match field.case_insensitive && field.kind.is_text() {
+            true => format!("{} = lower({value})", field.key_expression("p")),
+            false => format!("{} = {value}", field.key_expression("p")),
+        }
+    });
+    let short = Some(short_enough(&fields, "p")).filter(|condition| !condition.is_empty());
+    format!(
+        "select 1::int8, p.id{} from {} p where {} order by p.id limit ${}",
+        selected(side),
+        side.number.table(),
+        equal.chain(short).collect::<Vec<_>>().join(" and "),
+        group.len() + 1
+    )
+}
+
 fn selected(side: &Side) -> String {
-    side.fields[side.keys..]
+    let mut columns: String = side.fields[side.keys..]
         .iter()
         .map(|field| format!(", p.{}", field.column()))
-        .collect()
+        .collect();
+    if side.versioned {
+        columns.push_str(", p.updated_at");
+    }
+    columns
 }
 
 fn parameters(fields: &[Field], first: usize) -> String {
@@ -270,7 +306,8 @@ pub fn copy_in(side: &Side, with_ids: bool) -> String {
     if side.collection.is_some() {
         columns.push("profile_id".to_owned());
     }
-    columns.extend(side.fields.iter().map(Field::column));
+    let written = side.fields.iter().filter(|field| field.is_written());
+    columns.extend(written.map(Field::column));
     columns.extend(
         side.others
             .iter()

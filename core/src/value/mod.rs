@@ -5,6 +5,7 @@
 mod array;
 mod boolean;
 mod choice;
+mod coerce;
 mod contact;
 mod decimal;
 mod number;
@@ -24,9 +25,11 @@ use crate::field::{Field, FieldType};
 
 pub use array::array_literal;
 pub use choice::SEPARATOR;
+pub use coerce::{Encoded, encode_by};
 pub use decimal::SIGNIFICANT_DIGITS_MAX;
 pub use read::{to_json, to_text};
 pub use text::fold_ascii;
+pub use time::micros;
 pub use unreadable::Unreadable;
 
 /// Why a cell does not fit its field.

@@ -45,6 +45,15 @@ pub(super) fn encode_datetime(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<(), M
     Ok(())
 }
 
+/// The zone of a clock that shows UTC.
+pub(super) const UTC: &str = "Z";
+
+/// An instant as its column keeps it: microseconds since 2000-01-01 UTC.
+#[must_use]
+pub fn micros(instant: &DateTime<Utc>) -> i64 {
+    instant.timestamp_micros() - EPOCH_UNIX_SECONDS * SECOND_MICROS
+}
+
 /// The day as `YYYY-MM-DD`; `None` outside the years 0001 to 9999.
 pub(super) fn date_text(day: i32) -> Option<String> {
     let known = DAYS.contains(&day);

@@ -60,6 +60,14 @@ impl Answer {
         self.json["code"].as_str().unwrap_or_default()
     }
 
+    /// Everything that is wrong with a request, one or many.
+    pub(crate) fn complaints(&self) -> Vec<Value> {
+        match self.json["errors"].as_array() {
+            Some(many) => many.clone(),
+            None => vec![self.json.clone()],
+        }
+    }
+
     /// The same answer, if it has this status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Answer {

@@ -1,10 +1,12 @@
 //! A chunk: rows of a payload, typed, with their cells in binary format in one buffer. Filled by
 //! the reading thread, read by whoever applies it; nothing is copied in between.
 
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
+use longshore_core::field::Field;
 use longshore_core::import::Reject;
-use longshore_core::plan::Plan;
+use longshore_core::plan::{Plan, Side};
 
 /// What a row brings for one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,17 @@ pub(crate) enum Slot {
     Blank,
     /// A value: where it begins and ends in the chunk's buffer.
     Set(u32, u32),
+}
+
+/// What a row says about the version of the profile that it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// Nothing.
+    Missing,
+    /// It does not matter.
+    Any,
+    /// The profile's `updated_at` in microseconds, and the unit down to which it is given.
+    Expected { micros: i64, unit: i64 },
 }
 
 /// Where the fields and keys of each side stand in a row's slots.
@@ -70,6 +83,12 @@ pub(crate) struct Chunk {
     pub(crate) keys: Vec<(u32, u32)>,
     /// Keys that only Postgres can fold, by their place in `keys`.
     pub(crate) unfolded: Vec<usize>,
+    /// Rows and sides whose key is empty, where that makes no reject.
+    pub(crate) keyless: HashSet<(usize, usize)>,
+    /// What the rows expect, where versions are checked.
+    pub(crate) versions: Vec<Version>,
+    /// Cells that were converted.
+    pub(crate) coerced: i64,
     pub(crate) buffer: Vec<u8>,
 }
 
@@ -85,6 +104,9 @@ impl Chunk {
             slots: Vec::new(),
             keys: Vec::new(),
             unfolded: Vec::new(),
+            keyless: HashSet::new(),
+            versions: Vec::new(),
+            coerced: 0,
             buffer: Vec::new(),
         }
     }
@@ -100,6 +122,16 @@ impl Chunk {
     /// One field of a row's key, as it is compared.
     pub(crate) fn key_cell(&self, row: usize, side: usize, key: usize) -> &[u8] {
         self.bytes(self.keys[row * self.layout.row_keys + self.layout.keys[side] + key])
+    }
+
+    /// The cells of a group of fields of side 0, if all of them can be part of a key.
+    pub(crate) fn group(&self, side: &Side, row: usize, group: &[usize]) -> Option<Vec<&[u8]>> {
+        let cell = |place: &usize| match self.slot(row, 0, *place) {
+            Slot::Set(start, end) => Some(self.bytes((start, end)))
+                .filter(|bytes| !is_white(&side.fields[*place], bytes)),
+            Slot::Blank | Slot::Absent => None,
+        };
+        group.iter().map(cell).collect()
     }
 
     /// Whether the row brings anything for this side. An empty set of collection columns makes
@@ -126,6 +158,11 @@ impl Chunk {
         self.buffer.extend_from_slice(text.as_bytes());
         self.keys[place] = (start, self.buffer.len() as u32);
     }
+}
+
+/// White space alone is no key.
+pub(crate) fn is_white(field: &Field, bytes: &[u8]) -> bool {
+    field.kind.is_text() && std::str::from_utf8(bytes).is_ok_and(|text| text.trim().is_empty())
 }
 
 /// The key of a row on one side, compared cell by cell without being copied together.

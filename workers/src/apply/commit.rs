@@ -41,7 +41,7 @@ pub(crate) async fn commit(
     chunk: &mut Chunk,
 ) -> Result<Committed, Error> {
     fold_keys(connection, chunk).await?;
-    if !target.plan.writes_unique_fields() {
+    if !target.plan.goes_row_by_row() {
         match attempt(connection, target, chunk, Cut::Whole).await {
             Err(error) if error.class() == Class::Data => {}
             done => return done,
@@ -83,18 +83,7 @@ async fn attempt(
 ) -> Result<Committed, Error> {
     let mut tx = connection.begin().await?;
     lock_database(&mut tx, target.database_id).await?;
-    let mut outcome = Outcome::of_unreadable_rows(chunk);
-    match cut {
-        Cut::Whole => {
-            let all = 0..chunk.rows.len();
-            match write::apply(&mut tx, target.plan, chunk, all.clone(), target.import_id).await? {
-                Piece::Applied(done, rejects) => outcome.add(done, rejects),
-                Piece::TooLarge => in_pieces(&mut tx, target, chunk, &mut outcome).await?,
-            }
-        }
-        Cut::Pieces => in_pieces(&mut tx, target, chunk, &mut outcome).await?,
-    }
-    outcome.rejects.sort_by_key(|reject| reject.number);
+    let outcome = apply_rows(&mut tx, target, chunk, cut).await?;
     rejects::keep(&mut tx, target.import_id, &outcome.rejects).await?;
     let span = Span {
         import_id: target.import_id,
@@ -116,8 +105,53 @@ async fn attempt(
     Ok(next.map_or(Committed::More, Committed::Complete))
 }
 
+/// What the rows of a chunk come to, inside a transaction of the caller.
+async fn apply_rows(
+    tx: &mut PgConnection,
+    target: &Target<'_>,
+    chunk: &Chunk,
+    cut: Cut,
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::of_unreadable_rows(chunk);
+    match cut {
+        Cut::Whole => {
+            let all = 0..chunk.rows.len();
+            match write::apply(tx, target.plan, chunk, all.clone(), target.import_id).await? {
+                Piece::Applied(done, rejects) => outcome.add(done, rejects),
+                Piece::TooLarge => in_pieces(tx, target, chunk, &mut outcome).await?,
+            }
+        }
+        Cut::Pieces => in_pieces(tx, target, chunk, &mut outcome).await?,
+    }
+    outcome.rejects.sort_by_key(|reject| reject.number);
+    Ok(outcome)
+}
+
+/// Applies a chunk inside a transaction that more than this chunk belongs to.
+pub(crate) async fn apply_within(
+    tx: &mut PgConnection,
+    target: &Target<'_>,
+    chunk: &mut Chunk,
+) -> Result<Outcome, Error> {
+    fold_keys(tx, chunk).await?;
+    if !target.plan.goes_row_by_row() {
+        let mut savepoint = tx.begin().await?;
+        match apply_rows(&mut savepoint, target, chunk, Cut::Whole).await {
+            Err(error) if error.class() == Class::Data => savepoint.rollback().await?,
+            done => {
+                savepoint.commit().await?;
+                return done;
+            }
+        }
+    }
+    apply_rows(tx, target, chunk, Cut::Pieces).await
+}
+
 /// The books are closed, the lease goes, and the next in line is woken.
-async fn complete(tx: &mut PgConnection, target: &Target<'_>) -> Result<Vec<i64>, Error> {
+pub(crate) async fn complete(
+    tx: &mut PgConnection,
+    target: &Target<'_>,
+) -> Result<Vec<i64>, Error> {
     leases::fence(tx, target.import_id, target.epoch).await?;
     imports::complete(tx, target.import_id).await?;
     leases::close(tx, target.import_id).await?;
@@ -133,7 +167,7 @@ async fn in_pieces(
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
     let rows = chunk.rows.len();
-    let mut todo: Vec<Range<usize>> = match target.plan.writes_unique_fields() {
+    let mut todo: Vec<Range<usize>> = match target.plan.goes_row_by_row() {
         true => (0..rows).rev().map(|row| row..row + 1).collect(),
         false => halves(0..rows),
     };
@@ -233,9 +267,9 @@ fn conflicting(
 
 /// The sum of the pieces.
 #[derive(Default)]
-struct Outcome {
-    done: Done,
-    rejects: Vec<Reject>,
+pub(crate) struct Outcome {
+    pub(crate) done: Done,
+    pub(crate) rejects: Vec<Reject>,
 }
 
 impl Outcome {
@@ -245,13 +279,15 @@ impl Outcome {
             ..Outcome::default()
         };
         outcome.done.totals.rejected = chunk.rejects.len() as i64;
+        outcome.done.coerced = chunk.coerced;
         outcome
     }
 
-    fn add(&mut self, done: Done, rejects: Vec<Reject>) {
+    pub(crate) fn add(&mut self, done: Done, rejects: Vec<Reject>) {
         add_totals(&mut self.done.totals, &done.totals);
         add_effects(&mut self.done.profiles, &done.profiles);
         add_effects(&mut self.done.subprofiles, &done.subprofiles);
+        self.done.coerced += done.coerced;
         self.rejects.extend(rejects);
     }
 

@@ -4,15 +4,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use longshore_core::code::Code;
 use longshore_core::definition::{Action, DeleteTarget};
 use longshore_core::import::{Effects, Reject, RowOutcome};
 use longshore_core::plan::Plan;
+use longshore_core::policies::OnMultipleMatches;
 use longshore_core::store::binary::Value;
 use longshore_core::store::chunks::Done;
 
 use super::chunk::{Chunk, Key, Slot};
-use super::typing::field_name;
 
 /// A profile or subprofile, in the database or about to be.
 pub(crate) struct Entity<'a> {
@@ -22,6 +21,8 @@ pub(crate) struct Entity<'a> {
     pub(crate) parent: usize,
     /// All fields of the side for a new one; those beside the keys for one that was found.
     pub(crate) cells: Vec<Value<'a>>,
+    /// When it was last changed, in microseconds, where versions are checked.
+    pub(crate) updated_at: Option<i64>,
     /// Made by a row of this piece.
     pub(crate) new: bool,
     pub(crate) changed: bool,
@@ -104,16 +105,17 @@ pub(crate) fn decide<'a>(
     run.decision
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
-    chunk: &'a Chunk,
-    decision: Decision<'a>,
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) chunk: &'a Chunk,
+    pub(super) decision: Decision<'a>,
 }
 
 impl<'a> Run<'a> {
     /// One row. A reject is found before anything of the row is done.
     fn row(&mut self, row: usize) -> Result<RowOutcome, Box<Reject>> {
         let profiles = self.matched(row, 0, 0);
+        self.check_matches(row, &profiles)?;
         match self.plan.action {
             Action::Delete => Ok(self.delete(row, &profiles)),
             Action::Update if profiles.is_empty() => Ok(RowOutcome::Ignored),
@@ -133,86 +135,33 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn matched(&self, row: usize, side: usize, parent: usize) -> Vec<usize> {
-        match self.plan.action {
-            Action::Add => Vec::new(),
-            _ => self.decision.sides[side].matched(parent, self.key(row, side)),
+    pub(super) fn matched(&self, row: usize, side: usize, parent: usize) -> Vec<usize> {
+        if self.plan.action == Action::Add || self.chunk.keyless.contains(&(row, side)) {
+            return Vec::new();
         }
+        let mut matched = self.decision.sides[side].matched(parent, self.key(row, side));
+        if self.plan.policies.on_multiple_matches == OnMultipleMatches::Newest {
+            // In the order of ids, which is that of their making; what is new stands last.
+            matched.drain(..matched.len().saturating_sub(1));
+        }
+        matched
     }
 
     /// The collections that the row brings something for.
-    fn brought(&self, row: usize) -> impl Iterator<Item = usize> + use<'a> {
+    pub(super) fn brought(&self, row: usize) -> impl Iterator<Item = usize> + use<'a> {
         let chunk = self.chunk;
         (1..self.plan.sides.len()).filter(move |side| chunk.brings(row, *side))
     }
 
-    fn creates(&self) -> bool {
+    pub(super) fn creates(&self) -> bool {
         matches!(
             self.plan.action,
             Action::Add | Action::UpdateOrAdd | Action::IgnoreOrAdd
         )
     }
 
-    fn updates(&self) -> bool {
+    pub(super) fn updates(&self) -> bool {
         matches!(self.plan.action, Action::Update | Action::UpdateOrAdd)
-    }
-
-    /// Whether the row would leave a required field empty, anywhere.
-    fn check(&self, row: usize, profiles: &[usize]) -> Result<(), Box<Reject>> {
-        self.check_side(row, 0, profiles.is_empty(), !profiles.is_empty())?;
-        for side in self.brought(row) {
-            let matched = |parent: &usize| !self.matched(row, side, *parent).is_empty();
-            let makes = profiles.is_empty() || !profiles.iter().all(matched);
-            self.check_side(row, side, makes, profiles.iter().any(matched))?;
-        }
-        Ok(())
-    }
-
-    fn check_side(
-        &self,
-        row: usize,
-        side: usize,
-        makes: bool,
-        changes: bool,
-    ) -> Result<(), Box<Reject>> {
-        let plan = &self.plan.sides[side];
-        let (makes, changes) = (makes && self.creates(), changes && self.updates());
-        for (place, field) in plan
-            .fields
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| field.required)
-        {
-            let slot = self.chunk.slot(row, side, place);
-            let made_empty = !matches!(slot, Slot::Set(..)) && field.default.is_none();
-            let cleared = slot == Slot::Blank && !self.plan.keep_blanks && place >= plan.keys;
-            if (makes && made_empty) || (changes && cleared) {
-                return Err(self.required(row, side, &field_name(self.plan, side, field)));
-            }
-        }
-        let missing = plan
-            .others
-            .iter()
-            .find(|field| field.required && field.default.is_none());
-        match missing {
-            Some(field) if makes => {
-                Err(self.required(row, side, &field_name(self.plan, side, field)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn required(&self, row: usize, side: usize, column: &str) -> Box<Reject> {
-        let what = if side == 0 { "profile" } else { "subprofile" };
-        let position = self.chunk.rows[row];
-        Box::new(Reject {
-            number: position.number,
-            line: position.line,
-            column: Some(column.to_owned()),
-            code: Code::Required,
-            value: None,
-            expected: format!("a value: no {what} may be without this field"),
-        })
     }
 
     fn write(&mut self, row: usize, profiles: Vec<usize>) -> RowOutcome {
@@ -240,7 +189,9 @@ impl<'a> Run<'a> {
                 return (RowOutcome::Ignored, matched);
             }
             let entity = self.new_entity(row, side, parent);
-            let key = (self.plan.action != Action::Add).then(|| self.key(row, side));
+            let keyless = self.chunk.keyless.contains(&(row, side));
+            let matchable = self.plan.action != Action::Add && !keyless;
+            let key = matchable.then(|| self.key(row, side));
             let made = self.decision.sides[side].add(parent, key, entity);
             self.effects(side).created += 1;
             return (RowOutcome::Created, vec![made]);
@@ -275,6 +226,7 @@ impl<'a> Run<'a> {
             id: None,
             parent,
             cells: cells.collect(),
+            updated_at: None,
             new: true,
             changed: false,
             deleted: false,
@@ -293,7 +245,7 @@ impl<'a> Run<'a> {
         for field in keys..fields {
             let new = match self.chunk.slot(row, side, field) {
                 Slot::Absent => continue,
-                Slot::Blank if self.plan.keep_blanks => continue,
+                Slot::Blank if self.plan.policies.ignore_empty_fields => continue,
                 Slot::Blank => None,
                 Slot::Set(start, end) => Some(self.chunk.bytes((start, end))),
             };

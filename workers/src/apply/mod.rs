@@ -2,12 +2,16 @@
 //! killed anywhere; whoever takes it up goes on from the checkpoint. It must never write outside a
 //! chunk's transaction, nor under an epoch that is not its lease's.
 
+mod check;
 mod chunk;
 mod commit;
 mod decide;
 mod feed;
+mod id;
 mod pace;
 mod typing;
+mod version;
+mod whole;
 mod write;
 
 use std::ops::ControlFlow;
@@ -15,15 +19,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::code::Code;
+use longshore_core::database::Database;
 use longshore_core::definition::Action;
 use longshore_core::import::{Reject, State};
-use longshore_core::plan::{self, Plan};
+use longshore_core::plan::{self, Plan, Side};
 use longshore_core::queue::Verb;
 use longshore_core::store::connect::{lock_database, own_connection};
 use longshore_core::store::imports::{Import, Survey};
 use longshore_core::store::leases::{self, Claim};
 use longshore_core::store::{chunks, databases, imports, indexes, turns};
 use sqlx::{Connection, PgConnection};
+use tokio::sync::mpsc;
 
 use self::chunk::{Chunk, Layout};
 use self::commit::{Committed, Target};
@@ -32,7 +38,7 @@ use self::pace::Pace;
 use crate::context::Context;
 use crate::lease::Held;
 use crate::outcome::{FAILURES_MAX, Outcome, Stop, cancel, fail, fail_for, wait_before_retry};
-use crate::survey;
+use crate::{rows, survey};
 
 /// Works on an import until it is complete, has to wait, or cannot go on. Trouble that passes is
 /// waited out here, from the checkpoint each time.
@@ -49,17 +55,19 @@ pub(crate) async fn run(
     if leases::cancel_requested(connection, import.id, held.epoch).await? {
         return cancel(connection, &import, held.epoch).await;
     }
-    let job = Job {
+    let mut job = Job {
         context,
         import: &import,
         held,
         rescues: claim.rescues,
+        rows: 0,
     };
-    let survey = match job.survey(connection).await? {
+    let database = databases::by_number(connection, import.database_id).await?;
+    let survey = match job.survey(connection, &database).await? {
         ControlFlow::Continue(survey) => survey,
         ControlFlow::Break(outcome) => return Ok(outcome),
     };
-    let database = databases::by_number(connection, import.database_id).await?;
+    job.rows = survey.rows;
     let plan = plan::bind(&import.definition, &database, &survey.columns)
         .map_err(|complaints| fail_for(&complaints))?;
     job.ensure_indexes(connection, &plan).await?;
@@ -74,6 +82,8 @@ struct Job<'a> {
     import: &'a Import,
     held: &'a Held,
     rescues: i32,
+    /// Rows of the payload, once it is surveyed.
+    rows: i64,
 }
 
 impl Job<'_> {
@@ -81,6 +91,7 @@ impl Job<'_> {
     async fn survey(
         &self,
         connection: &mut PgConnection,
+        database: &Database,
     ) -> Result<ControlFlow<Outcome, Survey>, Stop> {
         if let Some(survey) = &self.import.survey {
             return Ok(ControlFlow::Continue(survey.clone()));
@@ -104,15 +115,14 @@ impl Job<'_> {
                 return self.release(connection).await.map(ControlFlow::Break);
             }
         };
+        let mut warnings = surveyed.warnings;
+        let columns = &surveyed.survey.columns;
+        if let Ok(plan) = plan::bind(&self.import.definition, database, columns) {
+            warnings.extend(plan.unknown_columns_in_words());
+        }
         let mut tx = connection.begin().await?;
         leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
-        imports::keep_survey(
-            &mut tx,
-            self.import.id,
-            &surveyed.survey,
-            &surveyed.warnings,
-        )
-        .await?;
+        imports::keep_survey(&mut tx, self.import.id, &surveyed.survey, &warnings).await?;
         tx.commit().await?;
         Ok(ControlFlow::Continue(surveyed.survey))
     }
@@ -128,26 +138,37 @@ impl Job<'_> {
         Ok(self.context.payloads.read(&snapshot.rest).await?)
     }
 
-    /// The index that the keys are matched by, built on a connection of its own if it is new.
+    /// The indexes that the keys are matched by, each built on a connection of its own if it is new.
     async fn ensure_indexes(&self, connection: &mut PgConnection, plan: &Plan) -> Result<(), Stop> {
         if plan.action == Action::Add {
             return Ok(());
         }
         for (place, side) in plan.sides.iter().enumerate() {
-            if side.keys == 0 || plan.passes_over(place) {
+            if plan.passes_over(place) {
                 continue;
             }
-            if indexes::is_ready(connection, side).await? {
-                continue;
+            self.ensure_index(connection, side).await?;
+            for group in &side.alternatives {
+                let alone = side.alternative(group);
+                if !alone.is_unique_alone() {
+                    self.ensure_index(connection, &alone).await?;
+                }
             }
-            let url = &self.context.database_url;
-            let mut builder = own_connection(url, "longshore-index").await?;
-            tokio::select! {
-                built = indexes::ensure(&mut builder, self.import.database_id, side) => built?,
-                () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
-            }
-            let _ = builder.close().await;
         }
+        Ok(())
+    }
+
+    async fn ensure_index(&self, connection: &mut PgConnection, side: &Side) -> Result<(), Stop> {
+        if !side.needs_index() || indexes::is_ready(connection, side).await? {
+            return Ok(());
+        }
+        let url = &self.context.database_url;
+        let mut builder = own_connection(url, "longshore-index").await?;
+        tokio::select! {
+            built = indexes::ensure(&mut builder, self.import.database_id, side) => built?,
+            () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
+        }
+        let _ = builder.close().await;
         Ok(())
     }
 
@@ -213,17 +234,13 @@ impl Job<'_> {
         plan: &Arc<Plan>,
         (failures, carefulness): (&mut u32, i32),
     ) -> Result<Outcome, Stop> {
+        if plan.is_all_or_nothing() {
+            return self.apply_whole(connection, plan).await;
+        }
         let first_row = self.next_row(connection).await?;
         let target = self.target(plan);
         let pace = Arc::new(Pace::after(carefulness));
-        let feed = Feed {
-            plan: Arc::clone(plan),
-            definition: self.import.definition.clone(),
-            source: self.source().await?,
-            first_row,
-            pace: Arc::clone(&pace),
-        };
-        let mut chunks = feed::start(feed);
+        let mut chunks = self.read_from(plan, (first_row, &pace)).await?;
         loop {
             let next = tokio::select! {
                 next = chunks.recv() => next,
@@ -245,6 +262,21 @@ impl Job<'_> {
                 began.elapsed(),
             );
         }
+    }
+
+    /// Starts to read and type, on a thread of its own.
+    async fn read_from(
+        &self,
+        plan: &Arc<Plan>,
+        (first_row, pace): (i64, &Arc<Pace>),
+    ) -> Result<mpsc::Receiver<Result<Chunk, rows::Error>>, Stop> {
+        Ok(feed::start(Feed {
+            plan: Arc::clone(plan),
+            definition: self.import.definition.clone(),
+            source: self.source().await?,
+            first_row,
+            pace: Arc::clone(pace),
+        }))
     }
 
     /// Requests are obeyed at the boundary of chunks.
@@ -287,10 +319,13 @@ impl Job<'_> {
 
     /// A row that ended its worker again although it was tried alone is rejected unseen.
     async fn quarantine(&self, connection: &mut PgConnection, plan: &Plan) -> Result<(), Stop> {
-        let rows = self.import.survey.as_ref().map_or(0, |survey| survey.rows);
         let row = self.next_row(connection).await?;
-        if self.rescues < RESCUES_BEFORE_QUARANTINE || row > rows {
+        if self.rescues < RESCUES_BEFORE_QUARANTINE || row > self.rows {
             return Ok(());
+        }
+        if plan.is_all_or_nothing() {
+            let detail = "Applying this import ended its worker again and again.";
+            return Err(fail(Code::RowCrashedWorker, detail));
         }
         tracing::error!(
             import = self.import.id,

@@ -7,10 +7,13 @@ use longshore_core::definition::Action;
 use longshore_core::field::Field;
 use longshore_core::import::Reject;
 use longshore_core::limits::{KEY_BYTES_MAX, REJECT_VALUE_CHARS_MAX};
-use longshore_core::plan::{Plan, Target};
+use longshore_core::plan::{Plan, Side, Target};
+use longshore_core::policies::OnEmptyKey;
 use longshore_core::value;
 
-use super::chunk::{Chunk, Position, Slot};
+use super::chunk::{Chunk, Position, Slot, is_white};
+use super::id;
+use super::version::add_version;
 use crate::rows::{Fault, Row};
 
 /// Adds a row to the chunk, typed or as a reject.
@@ -21,8 +24,11 @@ pub(crate) fn add_row(plan: &Plan, columns: &[String], row: &Row, chunk: &mut Ch
         chunk.unfolded.len(),
         chunk.buffer.len(),
     );
+    let this_row = chunk.rows.len();
+    let coerced = chunk.coerced;
     let typed = type_cells(plan, columns, row, chunk)
-        .and_then(|()| (0..plan.sides.len()).try_for_each(|side| add_key(plan, side, row, chunk)));
+        .and_then(|()| (0..plan.sides.len()).try_for_each(|side| add_key(plan, side, row, chunk)))
+        .and_then(|()| add_version(plan, row, chunk));
     match typed {
         Ok(()) => chunk.rows.push(position(row)),
         Err(reject) => {
@@ -30,6 +36,8 @@ pub(crate) fn add_row(plan: &Plan, columns: &[String], row: &Row, chunk: &mut Ch
             chunk.keys.truncate(marks.1);
             chunk.unfolded.truncate(marks.2);
             chunk.buffer.truncate(marks.3);
+            chunk.keyless.retain(|(row, _)| *row != this_row);
+            chunk.coerced = coerced;
             chunk.rejects.push(*reject);
         }
     }
@@ -76,7 +84,7 @@ fn type_cells(
         };
         let side_plan = &plan.sides[side];
         // Deleting reads the keys only: what else the row says does not matter.
-        let not_a_key = plan.action == Action::Delete && place >= side_plan.keys;
+        let not_a_key = plan.action == Action::Delete && !side_plan.is_matched_by(place);
         if not_a_key || plan.passes_over(side) {
             continue;
         }
@@ -85,9 +93,19 @@ fn type_cells(
             continue;
         }
         let start = chunk.buffer.len() as u32;
-        let slot = match value::encode(&side_plan.fields[place], cell, &mut chunk.buffer) {
-            Ok(true) => Slot::Set(start, chunk.buffer.len() as u32),
-            Ok(false) => Slot::Blank,
+        let field = &side_plan.fields[place];
+        let encoded = match field.is_of_system() {
+            true => id::encode(field, side_plan.number, cell, &mut chunk.buffer),
+            false => value::encode_by(plan.policies.on_invalid, field, cell, &mut chunk.buffer),
+        };
+        let slot = match encoded {
+            Ok(encoded) => {
+                chunk.coerced += i64::from(encoded.converted);
+                match encoded.set {
+                    true => Slot::Set(start, chunk.buffer.len() as u32),
+                    false => Slot::Blank,
+                }
+            }
             Err(misfit) => {
                 let name = columns.get(column).cloned();
                 return Err(reject(
@@ -108,40 +126,131 @@ fn type_cells(
 /// Checks the key of one side and folds it where its fields ignore case.
 fn add_key(plan: &Plan, side: usize, row: &Row, chunk: &mut Chunk) -> Result<(), Box<Reject>> {
     let side_plan = &plan.sides[side];
-    let this_row = chunk.slots.len() / chunk.layout.row_slots.max(1) - 1;
+    let this_row = chunk.rows.len();
     let needed = plan.action != Action::Add && (side == 0 || chunk.brings(this_row, side));
-    let refuse = |place: usize, code: Code, expected: String| {
-        let cell = plan
-            .column_of(side, place)
-            .map_or(Cell::Absent, |column| row.cell(column));
-        let value = (!cell.is_blank() && cell != Cell::Absent).then(|| shown(cell));
-        let name = field_name(plan, side, &side_plan.fields[place]);
-        reject(row, Some(name), code, value, expected)
+    let at = |place: usize| At {
+        plan,
+        side,
+        place,
+        row,
     };
+    let mut missing = None;
     let mut bytes = 0;
     for (place, field) in side_plan.fields[..side_plan.keys].iter().enumerate() {
-        match chunk.slot(this_row, side, place) {
-            Slot::Set(start, end) if !is_white(field, chunk.bytes((start, end))) => {
+        match key_bytes(side_plan, place, chunk, side) {
+            Some((start, end)) => {
                 bytes += (end - start) as usize;
-                if needed && bytes > KEY_BYTES_MAX {
-                    let expected = format!("a key of at most {KEY_BYTES_MAX} bytes in all");
-                    return Err(refuse(place, Code::KeyTooLong, expected));
-                }
                 fold(field, (start, end), chunk);
             }
-            _ if needed => {
-                let what = if side == 0 { "profile" } else { "subprofile" };
-                let expected = format!("a value: this field says which {what} is meant");
-                return Err(refuse(place, Code::KeyMissing, expected));
+            None => {
+                chunk.keys.push((0, 0));
+                missing = missing.or(Some(place));
             }
-            _ => chunk.keys.push((0, 0)),
+        }
+        if needed && bytes > KEY_BYTES_MAX {
+            return Err(at(place).too_long());
+        }
+    }
+    if !needed {
+        return Ok(());
+    }
+    if !side_plan.alternatives.is_empty() {
+        missing = check_alternatives(plan, side, row, chunk)?;
+    }
+    match (missing, plan.policies.on_empty_key) {
+        (None, _) => {}
+        (Some(_), OnEmptyKey::Create) => {
+            chunk.keyless.insert((this_row, side));
+        }
+        (Some(place), OnEmptyKey::Reject) => {
+            return Err(at(place).missing());
         }
     }
     Ok(())
 }
 
-fn is_white(field: &Field, bytes: &[u8]) -> bool {
-    field.kind.is_text() && std::str::from_utf8(bytes).is_ok_and(|text| text.trim().is_empty())
+/// Any group of which all fields have a value is enough. Returns what to name if none has.
+fn check_alternatives(
+    plan: &Plan,
+    side: usize,
+    row: &Row,
+    chunk: &Chunk,
+) -> Result<Option<usize>, Box<Reject>> {
+    let side_plan = &plan.sides[side];
+    let mut found = false;
+    for group in &side_plan.alternatives {
+        let cells: Option<Vec<(u32, u32)>> = group
+            .iter()
+            .map(|place| key_bytes(side_plan, *place, chunk, side))
+            .collect();
+        let bytes: u32 = cells.iter().flatten().map(|(start, end)| end - start).sum();
+        if bytes as usize > KEY_BYTES_MAX {
+            let place = group[0];
+            return Err(At {
+                plan,
+                side,
+                place,
+                row,
+            }
+            .too_long());
+        }
+        found |= cells.is_some();
+    }
+    let first = side_plan
+        .alternatives
+        .first()
+        .and_then(|group| group.first());
+    Ok(first.copied().filter(|_| !found))
+}
+
+/// The cell of the row being added, if it can be part of a key.
+fn key_bytes(side_plan: &Side, place: usize, chunk: &Chunk, side: usize) -> Option<(u32, u32)> {
+    match chunk.slot(chunk.rows.len(), side, place) {
+        Slot::Set(start, end) if !is_white(&side_plan.fields[place], chunk.bytes((start, end))) => {
+            Some((start, end))
+        }
+        _ => None,
+    }
+}
+
+/// A key field of the row that is being added.
+struct At<'a> {
+    plan: &'a Plan,
+    side: usize,
+    place: usize,
+    row: &'a Row,
+}
+
+impl At<'_> {
+    fn too_long(&self) -> Box<Reject> {
+        let expected = format!("a key of at most {KEY_BYTES_MAX} bytes in all");
+        self.refuse(Code::KeyTooLong, expected)
+    }
+
+    fn missing(&self) -> Box<Reject> {
+        let what = if self.side == 0 {
+            "profile"
+        } else {
+            "subprofile"
+        };
+        let expected = format!("a value: this field says which {what} is meant");
+        self.refuse(Code::KeyMissing, expected)
+    }
+
+    fn refuse(&self, code: Code, expected: String) -> Box<Reject> {
+        let At {
+            plan,
+            side,
+            place,
+            row,
+        } = *self;
+        let cell = plan
+            .column_of(side, place)
+            .map_or(Cell::Absent, |column| row.cell(column));
+        let value = (!cell.is_blank() && cell != Cell::Absent).then(|| shown(cell));
+        let name = field_name(plan, side, &plan.sides[side].fields[place]);
+        reject(row, Some(name), code, value, expected)
+    }
 }
 
 /// Appends the key cell as it is compared. Beyond ASCII only Postgres knows.
@@ -176,7 +285,7 @@ pub(crate) fn field_name(plan: &Plan, side: usize, field: &Field) -> String {
     }
 }
 
-fn reject(
+pub(crate) fn reject(
     row: &Row,
     column: Option<String>,
     code: Code,

@@ -8,9 +8,11 @@ use longshore_core::definition::Action;
 use longshore_core::error::Error;
 use longshore_core::import::Reject;
 use longshore_core::plan::{Plan, Side};
+use longshore_core::policies::MatchBy;
 use longshore_core::store::binary::{ColumnArray, CopyRows, Value};
 use longshore_core::store::chunks::Done;
 use longshore_core::store::profiles::{self, Matches};
+use longshore_core::value;
 use sqlx::PgConnection;
 
 use super::chunk::{Chunk, Key};
@@ -42,8 +44,7 @@ pub(crate) async fn apply(
     let mut found: Vec<Matches> = Vec::new();
     let keys = distinct_keys(plan, chunk, range.clone());
     if plan.action != Action::Add {
-        let columns = key_columns(&plan.sides[0], &keys);
-        found.push(profiles::matches(connection, &plan.sides[0], None, columns, limit).await?);
+        found.push(match_profiles(connection, plan, chunk, &keys, limit).await?);
     }
     if found
         .first()
@@ -65,6 +66,37 @@ pub(crate) async fn apply(
     Ok(Piece::Applied(decision.done, decision.rejects))
 }
 
+/// Several ways of saying who is meant are tried for one row alone: what the row before wrote may
+/// decide.
+async fn match_profiles(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    chunk: &Chunk,
+    keys: &[Key<'_>],
+    limit: Option<i64>,
+) -> Result<Matches, Error> {
+    let side = &plan.sides[0];
+    let Some(key) = keys.first() else {
+        return Ok(Matches::default());
+    };
+    if side.alternatives.is_empty() {
+        let columns = key_columns(side, keys);
+        return profiles::matches(connection, side, None, columns, limit).await;
+    }
+    let mut found = Matches::default();
+    for group in &side.alternatives {
+        let Some(cells) = chunk.group(side, key.row, group) else {
+            continue;
+        };
+        found.take_in(profiles::matches_alternative(connection, side, group, &cells).await?)?;
+        // An id of ours leaves nothing to the ids of others.
+        if plan.policies.match_by == MatchBy::IdOrUid {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 async fn match_pairs(
     connection: &mut PgConnection,
     side: &Side,
@@ -84,7 +116,7 @@ async fn match_pairs(
 fn distinct_keys<'a>(plan: &Plan, chunk: &'a Chunk, range: Range<usize>) -> Vec<Key<'a>> {
     let mut seen: HashMap<Key<'a>, ()> = HashMap::with_capacity(range.len());
     let mut keys = Vec::with_capacity(range.len());
-    for row in range {
+    for row in range.filter(|row| !chunk.keyless.contains(&(*row, 0))) {
         let key = Key {
             chunk,
             row,
@@ -133,7 +165,12 @@ fn pairs_of_collections<'a>(
     let of_side = |side: usize| {
         let mut seen: HashMap<(i64, Key<'a>), ()> = HashMap::new();
         let mut pairs = Vec::new();
-        for row in range.clone().filter(|row| chunk.brings(*row, side)) {
+        let says_who = |row: &usize| {
+            chunk.brings(*row, side)
+                && !chunk.keyless.contains(&(*row, 0))
+                && !chunk.keyless.contains(&(*row, side))
+        };
+        for row in range.clone().filter(says_who) {
             let profile_key = Key {
                 chunk,
                 row,
@@ -184,6 +221,7 @@ fn known<'a>(
                 id: Some(found.id),
                 parent,
                 cells: found.cells,
+                updated_at: found.updated_at.as_ref().map(value::micros),
                 new: false,
                 changed: false,
                 deleted: false,
@@ -302,7 +340,12 @@ async fn insert(
     for entity in new {
         let parent = parents.and_then(|parents| parents[entity.parent].id);
         let system = usize::from(with_ids) + usize::from(parents.is_some()) + 1;
-        rows.row(system + side.fields.len() + defaults.len());
+        let written = side
+            .fields
+            .iter()
+            .filter(|field| field.is_written())
+            .count();
+        rows.row(system + written + defaults.len());
         if with_ids {
             rows.cell(
                 entity
@@ -320,9 +363,10 @@ async fn insert(
                     .map(<[u8; 8]>::as_slice),
             );
         }
-        entity
-            .cells
-            .iter()
+        let cells = side.fields.iter().zip(&entity.cells);
+        let written = cells.filter(|(field, _)| field.is_written());
+        written
+            .map(|(_, cell)| cell)
             .chain(&defaults)
             .for_each(|cell| rows.cell(*cell));
         rows.cell(Some(&import_id.to_be_bytes()));
