@@ -33,6 +33,23 @@ pub struct Collection {
     pub fields: Vec<Field>,
 }
 
+/// Joins profiles of this database with those of another, as it is seen from here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// Its number, which is also the number of its table.
+    pub number: TableNumber,
+    /// What this database calls it; compared without regard to case.
+    pub name: String,
+    /// The other database.
+    pub other: TableNumber,
+    /// Its name.
+    pub other_name: String,
+    /// The fields of its profiles, oldest first.
+    pub fields: Vec<Field>,
+    /// Whether it was made for this database, and not for the other one.
+    pub forward: bool,
+}
+
 /// A database as it stands at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Database {
@@ -46,6 +63,8 @@ pub struct Database {
     pub fields: Vec<Field>,
     /// Its collections, oldest first.
     pub collections: Vec<Collection>,
+    /// Its links with other databases, oldest first.
+    pub links: Vec<Link>,
     /// When it was made.
     pub created_at: chrono::DateTime<chrono::Utc>,
 }
@@ -57,6 +76,12 @@ impl Database {
         self.collections
             .iter()
             .find(|collection| same_name(&collection.name, name))
+    }
+
+    /// The link of this name, without regard to case.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| same_name(&link.name, name))
     }
 }
 

@@ -9,6 +9,8 @@ pub enum Kind {
     Database,
     /// A collection.
     Collection,
+    /// A link between two databases.
+    Link,
     /// A field.
     Field,
     /// A profile.
@@ -23,6 +25,7 @@ impl Kind {
             Kind::Import => "imp_",
             Kind::Database => "db_",
             Kind::Collection => "col_",
+            Kind::Link => "lnk_",
             Kind::Field => "fld_",
             Kind::Profile => "pro_",
             Kind::Subprofile => "sub_",

@@ -72,6 +72,8 @@ pub const TICKETS_WAITING_MAX: usize = 200_000;
 pub const FIELDS_MAX: usize = 300;
 /// Most collections of a database.
 pub const COLLECTIONS_MAX: usize = 50;
+/// Most links of a database, those that others made with it included.
+pub const LINKS_MAX: usize = 20;
 /// Most options of a select or multiselect.
 pub const OPTIONS_MAX: usize = 1_000;
 /// Most combinations of key fields that one database may be matched by.

@@ -2,6 +2,8 @@
 //! rows that fail, keys that are empty or match several. The engine obeys this struct and knows no
 //! door. The defaults are those of the native API.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The policies of one import.
@@ -26,6 +28,8 @@ pub struct Policies {
     pub id_column: Option<String>,
     /// The column with the caller's own id of the profile.
     pub uid_column: Option<String>,
+    /// For each link that is matched by uid: the column with the uid of the other profile.
+    pub link_uid_columns: BTreeMap<String, String>,
     /// The column with the profile's `updated_at` as the caller last saw it: a profile that was
     /// changed since is not overwritten.
     pub version_column: Option<String>,

@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use longshore_core::code::Code;
-use longshore_core::database::{Database, check_name};
+use longshore_core::database::{Database, Link, check_name};
+use longshore_core::error::{Complaint, Error};
 use longshore_core::field::Field;
 use longshore_core::id::{Kind, show as show_id};
 use longshore_core::json;
@@ -198,6 +199,36 @@ pub(crate) async fn add_collection(
     Ok((StatusCode::CREATED, Json(shown(&database)?)))
 }
 
+/// The body is `{"name", "database", "reverse"?}`.
+pub(crate) async fn add_link(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(database): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    let value = json::value(&body::json(&headers, body, BODY_BYTES_MAX).await?)?;
+    let mut judge = Judge::default();
+    let (link, other) = judge.link(&value);
+    refuse(judge)?;
+    let mut connection = app.pool.acquire().await?;
+    let database = databases::find(&mut connection, caller.account_id, &database).await?;
+    let other = match databases::find(&mut connection, caller.account_id, &other).await {
+        Err(Error::NotFound(_)) => {
+            let detail = format!("This account has no database {other:?}.");
+            return Err(Complaint::new(Code::UnknownDatabase, "/database", detail).into());
+        }
+        found => found?,
+    };
+    if other.number == database.number {
+        let detail = "A link joins the profiles of two databases; this is one.";
+        return Err(Complaint::new(Code::IncompatibleOptions, "/database", detail).into());
+    }
+    widening::add_link(&mut connection, &database, &other, &link).await?;
+    let database = databases::by_number(&mut connection, database.number.0).await?;
+    Ok((StatusCode::CREATED, Json(shown(&database)?)))
+}
+
 /// A database as clients see it.
 fn shown(database: &Database) -> Result<Value, Problem> {
     let collections = database.collections.iter().map(|collection| {
@@ -212,8 +243,18 @@ fn shown(database: &Database) -> Result<Value, Problem> {
         "name": database.name,
         "fields": shown_fields(&database.fields)?,
         "collections": collections.collect::<Result<Vec<_>, Problem>>()?,
+        "links": database.links.iter().map(shown_link).collect::<Vec<_>>(),
         "created_at": database.created_at,
     }))
+}
+
+fn shown_link(link: &Link) -> Value {
+    object!({
+        "id": show_id(Kind::Link, link.number.0),
+        "name": link.name,
+        "database": show_id(Kind::Database, link.other.0),
+        "database_name": link.other_name,
+    })
 }
 
 fn shown_fields(fields: &[Field]) -> Result<Vec<Value>, Problem> {

@@ -7,6 +7,7 @@ use longshore_core::error::Complaint;
 use longshore_core::field::{Field, FieldType};
 use longshore_core::limits::{COLLECTIONS_MAX, FIELDS_MAX, OPTIONS_MAX};
 use longshore_core::store::databases::{NewCollection, NewField};
+use longshore_core::store::widening::NewLink;
 use longshore_core::suggest::did_you_mean;
 use longshore_core::value;
 use serde_json::Value;
@@ -69,7 +70,23 @@ impl Judge {
         }
     }
 
-    /// The name of a field or a collection.
+    /// A link, and the database that it leads to.
+    pub(crate) fn link(&mut self, value: &Value) -> (NewLink, String) {
+        self.known(value, "", &["name", "database", "reverse"]);
+        let name = self.name(value, "");
+        let other = self.text(value, "", "database").unwrap_or_default();
+        let reverse = match &value["reverse"] {
+            Value::Null => None,
+            _ => self.text(value, "", "reverse"),
+        };
+        if let Some(reverse) = &reverse {
+            self.complaints
+                .extend(check_field_name(reverse, "/reverse").err());
+        }
+        (NewLink { name, reverse }, other)
+    }
+
+    /// The name of a field, a collection or a link.
     fn name(&mut self, value: &Value, at: &str) -> String {
         let name = self.text(value, at, "name");
         if let Some(name) = &name {

@@ -103,6 +103,7 @@ pub fn router(app: App) -> Router {
             "/databases/{database}/collections/{collection}/fields",
             post(databases::add_collection_fields),
         )
+        .route("/databases/{database}/links", post(databases::add_link))
         .route("/databases/{database}/profiles", get(profiles::list))
         .route(
             "/databases/{database}/profiles/{profile}",

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use longshore_core::code::Code;
-use longshore_core::database::{Collection, Database, TableNumber, field_named};
+use longshore_core::database::{Collection, Database, Link, TableNumber, field_named};
 use longshore_core::error::Complaint;
 use longshore_core::field::Field;
 use longshore_core::id::{Kind, parse, show as show_id};
-use longshore_core::store::databases;
 use longshore_core::store::profiles::{self, Filter, Profile};
+use longshore_core::store::{databases, links};
 use longshore_core::suggest::did_you_mean;
 use longshore_core::value;
 use serde_json::{Map, Value, json};
@@ -92,24 +92,68 @@ fn filters(query: &Query, database: &Database) -> Result<Vec<Filter>, Problem> {
     Ok(filters)
 }
 
-/// `include=subprofiles` means every collection; otherwise a comma list of their names.
-fn included<'a>(query: &Query, database: &'a Database) -> Result<Vec<&'a Collection>, Problem> {
-    match query.get("include") {
-        None => Ok(Vec::new()),
-        Some("subprofiles") => Ok(database.collections.iter().collect()),
-        Some(names) => {
-            let find = |name: &str| {
-                database.collection(name).ok_or_else(|| {
-                    let known = database.collections.iter().map(|known| known.name.as_str());
-                    let hint = did_you_mean(name, known);
-                    let detail = format!(
-                        "include is \"subprofiles\" or names of collections; {name:?} is neither.{hint}"
-                    );
-                    problem(Code::InvalidParameter, detail)
-                })
-            };
-            names.split(',').map(find).collect()
+/// What is shown beside the fields of profiles.
+#[derive(Default)]
+struct Included<'a> {
+    collections: Vec<&'a Collection>,
+    links: Vec<&'a Link>,
+}
+
+/// `subprofiles` means every collection, `links` every link; otherwise names of either.
+fn included<'a>(query: &Query, database: &'a Database) -> Result<Included<'a>, Problem> {
+    let mut included = Included::default();
+    for name in query
+        .get("include")
+        .into_iter()
+        .flat_map(|names| names.split(','))
+    {
+        match (name, database.collection(name), database.link(name)) {
+            ("subprofiles", _, _) => included.collections = database.collections.iter().collect(),
+            ("links", _, _) => included.links = database.links.iter().collect(),
+            (_, Some(collection), _) => included.collections.push(collection),
+            (_, None, Some(link)) => included.links.push(link),
+            (_, None, None) => {
+                let collections = database.collections.iter().map(|known| known.name.as_str());
+                let links = database.links.iter().map(|known| known.name.as_str());
+                let hint = did_you_mean(name, collections.chain(links));
+                let detail = format!(
+                    "include is \"subprofiles\", \"links\" or names of collections and links; \
+                     {name:?} is none of them.{hint}"
+                );
+                return Err(problem(Code::InvalidParameter, detail));
+            }
         }
+    }
+    Ok(included)
+}
+
+/// What belongs to some profiles under one name, by profile.
+struct Belonging<'a> {
+    name: &'a str,
+    by_profile: HashMap<i64, Vec<Value>>,
+}
+
+impl<'a> Belonging<'a> {
+    fn of(
+        name: &'a str,
+        found: &[Profile],
+        fields: &[Field],
+        kind: Kind,
+    ) -> Result<Belonging<'a>, Problem> {
+        let mut by_profile: HashMap<i64, Vec<Value>> = HashMap::new();
+        for one in found {
+            let own = one.profile_id.unwrap_or_default();
+            by_profile
+                .entry(own)
+                .or_default()
+                .push(shown(one, fields, kind)?);
+        }
+        Ok(Belonging { name, by_profile })
+    }
+
+    fn of_profile(&self, id: i64) -> (String, Value) {
+        let list = self.by_profile.get(&id).cloned().unwrap_or_default();
+        (self.name.to_owned(), json!(list))
     }
 }
 
@@ -117,33 +161,40 @@ async fn shown_all(
     connection: &mut PgConnection,
     database: &Database,
     page: &[Profile],
-    included: &[&Collection],
+    included: &Included<'_>,
 ) -> Result<Vec<(i64, Value)>, Problem> {
     let ids: Vec<i64> = page.iter().map(|profile| profile.id).collect();
-    let mut children: Vec<HashMap<i64, Vec<Value>>> = Vec::new();
-    for collection in included {
+    let mut subprofiles = Vec::new();
+    for collection in &included.collections {
         let table = (collection.number, collection.fields.as_slice());
-        let mut by_parent: HashMap<i64, Vec<Value>> = HashMap::new();
-        for child in profiles::children(connection, table, &ids).await? {
-            let parent = child.profile_id.unwrap_or_default();
-            let value = shown(&child, &collection.fields, Kind::Subprofile)?;
-            by_parent.entry(parent).or_default().push(value);
-        }
-        children.push(by_parent);
+        let found = profiles::children(connection, table, &ids).await?;
+        let (name, fields) = (collection.name.as_str(), collection.fields.as_slice());
+        subprofiles.push(Belonging::of(name, &found, fields, Kind::Subprofile)?);
     }
-    let with_children = |profile: &Profile| {
+    let mut linked = Vec::new();
+    for link in &included.links {
+        let found = links::linked(connection, link, &ids).await?;
+        linked.push(Belonging::of(
+            &link.name,
+            &found,
+            &link.fields,
+            Kind::Profile,
+        )?);
+    }
+    let with_what_belongs = |profile: &Profile| {
         let mut value = shown(profile, &database.fields, Kind::Profile)?;
-        if !included.is_empty() {
-            let of = |(collection, of_parent): (&&Collection, &HashMap<i64, Vec<Value>>)| {
-                let list = of_parent.get(&profile.id).cloned().unwrap_or_default();
-                (collection.name.clone(), json!(list))
-            };
-            let map: Map<String, Value> = included.iter().zip(&children).map(of).collect();
-            value["subprofiles"] = Value::Object(map);
+        for (member, belonging) in [("subprofiles", &subprofiles), ("links", &linked)] {
+            if !belonging.is_empty() {
+                let map: Map<String, Value> = belonging
+                    .iter()
+                    .map(|one| one.of_profile(profile.id))
+                    .collect();
+                value[member] = Value::Object(map);
+            }
         }
         Ok((profile.id, value))
     };
-    page.iter().map(with_children).collect()
+    page.iter().map(with_what_belongs).collect()
 }
 
 fn shown(profile: &Profile, fields: &[Field], kind: Kind) -> Result<Value, Problem> {

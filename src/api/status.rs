@@ -52,6 +52,12 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
             "deleted": status.subprofiles_deleted,
             "removed": 0,
         },
+        "links": {
+            "created": status.links_created,
+            "deleted": status.links_deleted,
+            "profiles_created": status.linked_created,
+            "profiles_updated": status.linked_updated,
+        },
         "payload": status.payload_bytes.map(|bytes| json!({ "bytes": bytes, "sha256": sha256 })),
         "progress": progress(status, state, processed),
         "warnings": status.warnings,

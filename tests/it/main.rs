@@ -30,6 +30,7 @@ mod fetching;
 mod filling;
 mod handing_out;
 mod killing;
+mod linking;
 mod naming;
 mod permitting;
 mod reading_back;

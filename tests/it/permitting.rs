@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp, answer, make_token};
 
 /// Every route below /v1 with the scope it needs.
-const ROUTES: [(&str, &str, Scope); 19] = [
+const ROUTES: [(&str, &str, Scope); 20] = [
     ("GET", "/databases", Scope::Read),
     ("POST", "/databases", Scope::Write),
     ("GET", "/databases/{database}", Scope::Read),
     ("POST", "/databases/{database}/fields", Scope::Write),
     ("POST", "/databases/{database}/collections", Scope::Write),
+    ("POST", "/databases/{database}/links", Scope::Write),
     (
         "POST",
         "/databases/{database}/collections/{collection}/fields",
@@ -88,6 +89,10 @@ async fn try_route(app: &TestApp, token: &str, (method, path): (&str, &str)) -> 
         Some("payload") => ("text/csv", "email\nmallory@x.example\n"),
         Some("fields") => ("application/json", r#"{"name":"planted","type":"text"}"#),
         Some("collections") => ("application/json", r#"{"name":"Planted","fields":[]}"#),
+        Some("links") => (
+            "application/json",
+            r#"{"name":"Planted","database":"people"}"#,
+        ),
         _ => ("application/json", "{}"),
     };
     answer(request.header("content-type", media).body(body)).await

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use longshore_core::database::{Database, TableNumber};
 use longshore_core::field::{Field, FieldType};
-use longshore_core::plan::Side;
+use longshore_core::plan::{LinkTable, Side};
 use longshore_core::store::binary::{ColumnArray, CopyRows};
-use longshore_core::store::{databases, indexes, profiles, typed};
+use longshore_core::store::{databases, indexes, links, profiles, typed};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr};
 
@@ -336,32 +336,89 @@ async fn tables_columns_and_unique_indexes_are_made_for_every_type_of_field() {
 /// Whoever adds a statement to the room adds it here.
 #[test]
 fn no_statement_over_typed_tables_is_left_out() {
-    let source = include_str!("../../core/src/store/typed.rs");
-    let named = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub fn ")?.split_once('('))
-        .map(|(name, _)| name);
+    let mut named = Vec::new();
+    for (path, source) in sources("core/src/store/typed") {
+        let file = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let functions = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub fn ")?.split_once('('))
+            .map(|(name, _)| format!("{file}::{name}"));
+        named.extend(functions);
+    }
+    named.sort();
     let run = [
-        "create_table",
-        "add_column",
-        "add_unique_index",
-        "drop_unique_index",
-        "field_of_unique_index",
-        "key_index_name",
-        "create_key_index",
-        "match_profiles",
-        "match_subprofiles",
-        "match_alternative",
-        "update",
-        "copy_in",
-        "draw_ids",
-        "delete",
-        "delete_children",
-        "page",
-        "one",
-        "children",
+        "links::create_table",
+        "links::delete",
+        "links::delete_all",
+        "links::insert",
+        "links::known",
+        "links::linked",
+        "matching::match_alternative",
+        "matching::match_profiles",
+        "matching::match_subprofiles",
+        "mod::add_column",
+        "mod::add_unique_index",
+        "mod::children",
+        "mod::copy_in",
+        "mod::create_key_index",
+        "mod::create_table",
+        "mod::delete",
+        "mod::delete_children",
+        "mod::draw_ids",
+        "mod::drop_unique_index",
+        "mod::field_of_unique_index",
+        "mod::key_index_name",
+        "mod::one",
+        "mod::page",
+        "mod::update",
     ];
-    assert_eq!(named.collect::<Vec<_>>(), run);
+    assert_eq!(named, run);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_over_links_runs_from_both_ends() {
+    let app = TestApp::start().await;
+    let database = everything(&app).await;
+    app.database(json!({"name": "other", "fields": fields()}))
+        .await;
+    let link = json!({"name": "Others", "database": "other", "reverse": "Alls"});
+    app.post("/databases/all/links", link).await.expect(201);
+    let mut connection = PgConnection::connect(&app.database_url).await.unwrap();
+    let connection = &mut connection;
+    let number = database.number.0;
+    let database = databases::by_number(connection, number).await.unwrap();
+    let other = databases::by_number(connection, database.links[0].other.0)
+        .await
+        .unwrap();
+    for (own, far) in [(&database, &other), (&other, &database)] {
+        let (own_side, far_side) = (
+            side(own.number, None, &own.fields, &[]),
+            side(far.number, None, &far.fields, &[]),
+        );
+        let id = profiles::draw_ids(connection, own.number, 1).await.unwrap()[0];
+        let far_id = profiles::draw_ids(connection, far.number, 1).await.unwrap()[0];
+        insert(connection, &own_side, Some(id), None).await;
+        insert(connection, &far_side, Some(far_id), None).await;
+        let link = &own.links[0];
+        let table = LinkTable::of(link);
+        let pairs = (vec![id], vec![far_id]);
+        for _ in 0..2 {
+            links::insert(connection, &table, &pairs, 1).await.unwrap();
+        }
+        let known = (vec![id, id + 1, id], vec![far_id, far_id, far_id + 1]);
+        assert_eq!(links::known(connection, &table, &known).await.unwrap(), [0]);
+        let linked = links::linked(connection, link, &[id]).await.unwrap();
+        assert_eq!((linked[0].id, linked[0].profile_id), (far_id, Some(id)));
+        links::delete(connection, &table, &pairs).await.unwrap();
+        links::insert(connection, &table, &pairs, 1).await.unwrap();
+        let undone = links::delete_all(connection, &table, &[id]).await.unwrap();
+        assert_eq!(undone, 1);
+        for (side, id) in [(&own_side, id), (&far_side, far_id)] {
+            profiles::delete(connection, side.number, &[id])
+                .await
+                .unwrap();
+        }
+    }
 }
 
 async fn run(connection: &mut PgConnection, statement: &str) {

@@ -11,7 +11,7 @@ use crate::error::Complaint;
 use crate::json;
 use crate::suggest::did_you_mean;
 
-const MEMBERS: [&str; 27] = [
+const MEMBERS: [&str; 28] = [
     "database",
     "name",
     "action",
@@ -37,6 +37,7 @@ const MEMBERS: [&str; 27] = [
     "key_comparison",
     "id_column",
     "uid_column",
+    "link_uid_columns",
     "version_column",
     "override_column",
 ];
@@ -94,7 +95,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The member as this type; absent and null are the same.
-    fn member<T: serde::de::DeserializeOwned>(
+    pub(super) fn member<T: serde::de::DeserializeOwned>(
         &mut self,
         member: &str,
         expected: &str,
@@ -178,7 +179,7 @@ impl<'a> Judge<'a> {
             followups: self.flag("followups", false),
             remove_missing: self.flag("remove_missing", false),
             delete_target: self
-                .word("delete_target", &["profile", "subprofile"])
+                .word("delete_target", &["profile", "subprofile", "link"])
                 .unwrap_or(DeleteTarget::Profile),
             callback_url: self.text("callback_url"),
             policies: self.policies(),

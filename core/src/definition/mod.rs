@@ -48,6 +48,8 @@ pub enum DeleteTarget {
     Profile,
     /// The matching subprofiles of the matching profiles.
     Subprofile,
+    /// The links between the matching profiles and the matching profiles of another database.
+    Link,
 }
 
 /// What the client asked for, with every default filled in. Stored and echoed; `source` is not

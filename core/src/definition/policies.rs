@@ -21,6 +21,12 @@ impl Judge<'_> {
             key_comparison: self.choice("key_comparison", &["as_field_says", "without_case"]),
             id_column: self.text("id_column"),
             uid_column: self.text("uid_column"),
+            link_uid_columns: self
+                .member(
+                    "link_uid_columns",
+                    "an object of link names with column names",
+                )
+                .unwrap_or_default(),
             version_column: self.text("version_column"),
             override_column: self.text("override_column"),
             ignore_empty_fields: self.flag("ignore_empty_fields", false),

@@ -2,7 +2,7 @@
 
 use super::keys::{check_names, is_key, missing_keys};
 use super::places::{Column, Place, Places, missing_columns};
-use super::{Plan, Side, Target};
+use super::{LinkTable, Plan, Side, Target};
 use crate::database::{Database, TableNumber};
 use crate::definition::{Action, Definition};
 use crate::error::Complaint;
@@ -31,6 +31,7 @@ pub fn bind(
             .iter()
             .map(|collection| collection.number)
             .collect(),
+        links: database.links.iter().map(LinkTable::of).collect(),
         unknown_columns: places.unknown,
     };
     plan.targets = places
@@ -51,12 +52,20 @@ fn sides(definition: &Definition, database: &Database, columns: &[Column<'_>]) -
     let mut sides = vec![binding.profiles(database)];
     for collection in &database.collections {
         let name = collection.name.as_str();
-        if binding
-            .places
-            .iter()
-            .any(|place| place.number == collection.number)
-        {
-            sides.push(binding.side(collection.number, Some(name), &collection.fields));
+        if binding.brings(name) {
+            sides.push(Side {
+                collection: Some(name.to_owned()),
+                ..binding.side(Some(name), (collection.number, &collection.fields))
+            });
+        }
+    }
+    for link in &database.links {
+        if binding.brings(&link.name) {
+            let name = link.name.clone();
+            sides.push(Side {
+                link: Some((LinkTable::of(link), name)),
+                ..binding.side(Some(&link.name), (link.other, &link.fields))
+            });
         }
     }
     sides
@@ -69,9 +78,13 @@ struct Binding<'a> {
 }
 
 impl Binding<'_> {
+    fn brings(&self, prefix: &str) -> bool {
+        self.places.iter().any(|place| place.prefix == Some(prefix))
+    }
+
     fn profiles(&self, database: &Database) -> Side {
         let policies = &self.definition.policies;
-        let mut side = self.side(database.number, None, &database.fields);
+        let mut side = self.side(None, (database.number, &database.fields));
         side.versioned = policies.version_column.is_some();
         let place_of = |wanted: i64| side.fields.iter().position(|field| field.id == wanted);
         side.alternatives = match policies.match_by {
@@ -90,9 +103,8 @@ impl Binding<'_> {
         side
     }
 
-    fn side(&self, number: TableNumber, collection: Option<&str>, all: &[Field]) -> Side {
-        let of_this_side =
-            |place: &&Place<'_>| place.number == number && place.collection == collection;
+    fn side(&self, prefix: Option<&str>, (number, all): (TableNumber, &[Field])) -> Side {
+        let of_this_side = |place: &&Place<'_>| place.prefix == prefix;
         let brought: Vec<&Field> = self
             .places
             .iter()
@@ -101,7 +113,7 @@ impl Binding<'_> {
             .collect();
         let folded: Vec<i64> = brought
             .iter()
-            .filter(|field| self.folds_by_policy(collection, field))
+            .filter(|field| self.folds_by_policy(prefix, field))
             .map(|field| field.id)
             .collect();
         let as_compared = |field: &&Field| Field {
@@ -111,7 +123,7 @@ impl Binding<'_> {
         let (mut keys, rest): (Vec<Field>, Vec<Field>) = brought
             .iter()
             .map(as_compared)
-            .partition(|field| self.identifies(collection, field));
+            .partition(|field| self.identifies(prefix, field));
         // One combination of key fields has one index, in whatever order it is named.
         keys.sort_by_key(|field| field.id);
         let others = all
@@ -123,25 +135,25 @@ impl Binding<'_> {
         Side {
             others: others.cloned().collect(),
             folded,
-            ..Side::new(number, collection.map(str::to_owned), fields, identifying)
+            ..Side::new(number, None, fields, identifying)
         }
     }
 
     /// Whether the field is part of the key of its side. Where any of several fields may match,
     /// none is: each is written like the others.
-    fn identifies(&self, collection: Option<&str>, field: &Field) -> bool {
+    fn identifies(&self, prefix: Option<&str>, field: &Field) -> bool {
         let adds = self.definition.action == Action::Add;
-        match (collection, self.definition.policies.match_by) {
-            (Some(_), _) | (None, MatchBy::KeyFields) => is_key(self.definition, collection, field),
+        match (prefix, self.definition.policies.match_by) {
+            (Some(_), _) | (None, MatchBy::KeyFields) => is_key(self.definition, prefix, field),
             (None, MatchBy::AnyKeyField) => false,
             (None, MatchBy::Uid) => field.id == UID && !adds,
             (None, MatchBy::Id | MatchBy::IdOrUid) => field.id == PROFILE_ID,
         }
     }
 
-    fn folds_by_policy(&self, collection: Option<&str>, field: &Field) -> bool {
+    fn folds_by_policy(&self, prefix: Option<&str>, field: &Field) -> bool {
         self.definition.policies.key_comparison == KeyComparison::WithoutCase
-            && is_key(self.definition, collection, field)
+            && is_key(self.definition, prefix, field)
             && field.kind.is_text()
             && !field.case_insensitive
     }
@@ -149,7 +161,9 @@ impl Binding<'_> {
 
 fn target(column: &Column<'_>, sides: &[Side]) -> Target {
     let found = column.place().and_then(|place| {
-        let side = sides.iter().position(|side| side.number == place.number)?;
+        let side = sides
+            .iter()
+            .position(|side| side.prefix() == place.prefix)?;
         let field = sides[side]
             .fields
             .iter()

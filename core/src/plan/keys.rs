@@ -6,16 +6,48 @@ use crate::code::Code;
 use crate::database::{Database, same_name};
 use crate::definition::{Action, Definition, DeleteTarget, escape_pointer};
 use crate::error::Complaint;
-use crate::field::{Field, FieldType};
+use crate::field::{Field, FieldType, UID};
+use crate::suggest::did_you_mean;
 
-/// Whether a field of the profile, or of this collection, is among the definition's key fields.
-pub(super) fn is_key(definition: &Definition, collection: Option<&str>, field: &Field) -> bool {
-    let named = |key: &String| match (key.split_once('.'), collection) {
+/// Whether a field of the profile, or of this collection or link, is among the definition's key fields.
+pub(super) fn is_key(definition: &Definition, prefix: Option<&str>, field: &Field) -> bool {
+    let named = |key: &String| match (key.split_once('.'), prefix) {
         (None, None) => same_name(key, &field.name) && !field.is_of_system(),
         (Some((of, name)), Some(this)) => same_name(of, this) && same_name(name, &field.name),
         _ => false,
     };
-    definition.key_fields.iter().any(named)
+    match prefix {
+        Some(link) if field.id == UID => links_by_uid(definition, link),
+        _ => definition.key_fields.iter().any(named),
+    }
+}
+
+fn links_by_uid(definition: &Definition, link: &str) -> bool {
+    let links = &definition.policies.link_uid_columns;
+    links.keys().any(|name| same_name(name, link))
+}
+
+/// Links that are matched by uid: whether they exist, and whether anything else is to identify.
+fn link_complaints(definition: &Definition, database: &Database) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    for name in definition.policies.link_uid_columns.keys() {
+        let pointer = format!("/link_uid_columns/{}", escape_pointer(name));
+        let Some(link) = database.link(name) else {
+            let hint = did_you_mean(name, database.links.iter().map(|link| link.name.as_str()));
+            let detail = format!("{} has no link {name:?}.{hint}", database.name);
+            complaints.push(Complaint::new(Code::UnknownCollection, pointer, detail));
+            continue;
+        };
+        let of_link = |key: &&String| {
+            key.split_once('.')
+                .is_some_and(|(prefix, _)| same_name(prefix, &link.name))
+        };
+        if let Some(key) = definition.key_fields.iter().find(of_link) {
+            let detail = format!("{name:?} is matched by uid; {key:?} cannot be a key field too.");
+            complaints.push(Complaint::new(Code::IncompatibleOptions, pointer, detail));
+        }
+    }
+    complaints
 }
 
 /// What can be judged before the payload's columns are known: key fields and mapping.
@@ -58,6 +90,7 @@ pub fn check_names(definition: &Definition, database: &Database) -> Vec<Complain
         let detail = "key_fields needs at least one field of the profile itself.";
         complaints.push(Complaint::new(Code::KeyRequired, "/key_fields", detail));
     }
+    complaints.extend(link_complaints(definition, database));
     complaints
 }
 
@@ -72,7 +105,11 @@ pub(super) fn missing_keys(
     }
     let bound = |name: &str| {
         place(name, database, String::new()).is_ok_and(|place| {
-            plan.sides.iter().any(|side| {
+            let of_place = plan
+                .sides
+                .iter()
+                .filter(|side| side.prefix() == place.prefix);
+            of_place.into_iter().any(|side| {
                 let alone = side.alternatives.iter().flatten();
                 alone
                     .copied()
@@ -81,6 +118,11 @@ pub(super) fn missing_keys(
             })
         })
     };
+    let others: Vec<_> = plan.other_databases().collect();
+    let twice = others
+        .iter()
+        .enumerate()
+        .any(|(place, number)| others[..place].contains(number));
     let mut complaints: Vec<Complaint> = definition
         .key_fields
         .iter()
@@ -95,25 +137,37 @@ pub(super) fn missing_keys(
             )
         })
         .collect();
-    let targets_profiles =
-        definition.action == Action::Delete && definition.delete_target == DeleteTarget::Profile;
-    for side in plan.sides[1..]
-        .iter()
-        .filter(|side| side.keys == 0 && !targets_profiles)
-    {
-        let name = side.collection.as_deref().unwrap_or_default();
+    if twice {
+        let detail = "The payload has columns of two links with one database: import them one after \
+                      the other.";
+        complaints.push(Complaint::new(Code::IncompatibleOptions, "/source", detail));
+    }
+    for (place, side) in plan.sides.iter().enumerate().skip(1) {
+        if side.keys > 0 || plan.passes_over(place) {
+            continue;
+        }
+        let name = side.prefix().unwrap_or_default();
         let detail = format!(
             "The payload has columns of {name:?}, but key_fields names no field of it: its \
-             subprofiles could not be matched. Add one, such as \"{name}.{}\".",
+             {}s could not be matched. Add one, such as \"{name}.{}\".",
+            side.what(),
             side.fields.first().map_or("…", |field| field.name.as_str())
         );
         complaints.push(Complaint::new(Code::KeyRequired, "/key_fields", detail));
     }
-    if definition.action == Action::Delete
-        && definition.delete_target == DeleteTarget::Subprofile
-        && plan.sides.len() == 1
+    let nothing_to_delete = match definition.delete_target {
+        DeleteTarget::Profile => None,
+        DeleteTarget::Subprofile => {
+            Some("delete_target is subprofile, but the payload has no columns of a collection.")
+        }
+        DeleteTarget::Link => {
+            Some("delete_target is link, but the payload has no columns of a link.")
+        }
+    };
+    let reads_nothing = (1..plan.sides.len()).all(|side| plan.passes_over(side));
+    if let Some(detail) =
+        nothing_to_delete.filter(|_| definition.action == Action::Delete && reads_nothing)
     {
-        let detail = "delete_target is subprofile, but the payload has no columns of a collection.";
         complaints.push(Complaint::new(
             Code::IncompatibleOptions,
             "/delete_target",

@@ -5,7 +5,7 @@ mod bind;
 mod keys;
 mod places;
 
-use crate::database::TableNumber;
+use crate::database::{Link, TableNumber};
 use crate::definition::{Action, DeleteTarget};
 use crate::field::Field;
 use crate::limits::ALL_OR_NOTHING_ROWS_MAX;
@@ -31,6 +31,8 @@ pub struct Plan {
     pub columns: Vec<String>,
     /// Every collection of the database: their subprofiles go with a deleted profile.
     pub collections: Vec<TableNumber>,
+    /// Every link of the database: a deleted profile loses its links.
+    pub links: Vec<LinkTable>,
     /// Columns that no field has the name of, and that are left out by policy.
     pub unknown_columns: Vec<String>,
 }
@@ -42,6 +44,8 @@ pub struct Side {
     pub number: TableNumber,
     /// The collection's name; none for profiles.
     pub collection: Option<String>,
+    /// The link, where these are profiles of another database that the row's profile is joined with.
+    pub link: Option<(LinkTable, String)>,
     /// The fields that the payload brings, key fields first.
     pub fields: Vec<Field>,
     /// How many of them are keys.
@@ -70,6 +74,7 @@ impl Side {
         Side {
             number,
             collection,
+            link: None,
             fields,
             keys,
             others: Vec::new(),
@@ -86,6 +91,23 @@ impl Side {
         Side {
             folded: self.folded.clone(),
             ..Side::new(self.number, None, fields.collect(), group.len())
+        }
+    }
+
+    /// What stands before the dot in the names of its columns; none for profiles.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        let link = self.link.as_ref().map(|(_, name)| name.as_str());
+        self.collection.as_deref().or(link)
+    }
+
+    /// What one of its rows is called.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match (&self.collection, &self.link) {
+            (Some(_), _) => "subprofile",
+            (None, Some(_)) => "linked profile",
+            (None, None) => "profile",
         }
     }
 
@@ -118,6 +140,26 @@ impl Side {
     #[must_use]
     pub fn needs_index(&self) -> bool {
         self.keys > 0 && !self.fields[..self.keys].iter().all(Field::is_of_system)
+    }
+}
+
+/// The table of a link, as it is seen from the import's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkTable {
+    /// The table.
+    pub number: TableNumber,
+    /// Whether the import's database is the one that it was made for.
+    pub forward: bool,
+}
+
+impl LinkTable {
+    /// The table of this link.
+    #[must_use]
+    pub fn of(link: &Link) -> LinkTable {
+        LinkTable {
+            number: link.number,
+            forward: link.forward,
+        }
     }
 }
 
@@ -214,12 +256,23 @@ impl Plan {
     /// Whether the columns of a side say nothing: deleting profiles asks for no subprofile.
     #[must_use]
     pub fn passes_over(&self, side: usize) -> bool {
-        side > 0 && self.action == Action::Delete && self.delete_target == DeleteTarget::Profile
+        let target = match (&self.sides[side].collection, &self.sides[side].link) {
+            (None, None) => return false,
+            (Some(_), _) => DeleteTarget::Subprofile,
+            (None, Some(_)) => DeleteTarget::Link,
+        };
+        self.action == Action::Delete && self.delete_target != target
     }
 
-    /// Whether rows can make or touch subprofiles.
+    /// Whether rows can make or touch more than profiles, so that these need their ids beforehand.
     #[must_use]
-    pub fn has_collections(&self) -> bool {
+    pub fn goes_beyond_profiles(&self) -> bool {
         self.sides.len() > 1
+    }
+
+    /// The databases that it writes to beside its own.
+    pub fn other_databases(&self) -> impl Iterator<Item = TableNumber> {
+        let linked = self.sides.iter().filter(|side| side.link.is_some());
+        linked.map(|side| side.number)
     }
 }

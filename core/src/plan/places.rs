@@ -3,18 +3,18 @@
 use std::sync::LazyLock;
 
 use crate::code::Code;
-use crate::database::{Database, TableNumber, field_named};
+use crate::database::{Database, field_named};
 use crate::definition::Definition;
 use crate::error::Complaint;
 use crate::field::Field;
 use crate::policies::OnUnknownColumn;
 use crate::suggest::did_you_mean;
 
-/// A field somewhere in the database: of the profile, or of a collection.
+/// A field that rows can bring: of the profile, of a collection, or of a linked database.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
-    pub(super) number: TableNumber,
-    pub(super) collection: Option<&'a str>,
+    /// The name of the collection or link; none for the profile.
+    pub(super) prefix: Option<&'a str>,
     pub(super) field: &'a Field,
 }
 
@@ -36,40 +36,48 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Finds `Field` or `Collection.Field`.
+/// Finds `Field`, `Collection.Field` or `Link.Field`.
 pub(super) fn place<'a>(
     name: &str,
     database: &'a Database,
     pointer: String,
 ) -> Result<Place<'a>, Complaint> {
-    let (collection, field_name, fields) = match name.split_once('.') {
-        None => (None, name, &database.fields),
-        Some((collection_name, field_name)) => match database.collection(collection_name) {
-            Some(collection) => (Some(collection), field_name, &collection.fields),
-            None => {
-                let known = database.collections.iter().map(|known| known.name.as_str());
-                let hint = did_you_mean(collection_name, known);
-                let detail = format!(
-                    "{} has no collection {collection_name:?}.{hint}",
-                    database.name
-                );
-                return Err(Complaint::new(Code::UnknownCollection, pointer, detail));
-            }
+    let (prefix, field_name, fields) = match name.split_once('.') {
+        None => (None, name, database.fields.as_slice()),
+        Some((prefix, field_name)) => match addressed(prefix, database) {
+            Some((prefix, fields)) => (Some(prefix), field_name, fields),
+            None => return Err(unknown_prefix(prefix, database, pointer)),
         },
     };
     match field_named(fields, field_name) {
-        Some(field) => Ok(Place {
-            number: collection.map_or(database.number, |collection| collection.number),
-            collection: collection.map(|collection| collection.name.as_str()),
-            field,
-        }),
+        Some(field) => Ok(Place { prefix, field }),
         None => {
             let hint = did_you_mean(field_name, fields.iter().map(|field| field.name.as_str()));
-            let owner = collection.map_or(database.name.as_str(), |known| known.name.as_str());
+            let owner = prefix.unwrap_or(database.name.as_str());
             let detail = format!("{owner} has no field {field_name:?}.{hint}");
             Err(Complaint::new(Code::UnknownField, pointer, detail))
         }
     }
+}
+
+/// The collection or link of this name, as it is written there, and its fields.
+fn addressed<'a>(name: &str, database: &'a Database) -> Option<(&'a str, &'a [Field])> {
+    let collection = database.collection(name);
+    let link = database.link(name);
+    collection
+        .map(|known| (known.name.as_str(), known.fields.as_slice()))
+        .or_else(|| link.map(|known| (known.name.as_str(), known.fields.as_slice())))
+}
+
+fn unknown_prefix(name: &str, database: &Database, pointer: String) -> Complaint {
+    let collections = database.collections.iter().map(|known| known.name.as_str());
+    let links = database.links.iter().map(|known| known.name.as_str());
+    let hint = did_you_mean(name, collections.chain(links));
+    let detail = format!(
+        "{} has no collection and no link {name:?}.{hint}",
+        database.name
+    );
+    Complaint::new(Code::UnknownCollection, pointer, detail)
 }
 
 /// Columns that the definition names and the payload lacks.
@@ -93,6 +101,10 @@ pub(super) fn missing_columns(definition: &Definition, columns: &[String]) -> Ve
         missing(definition.mapping.keys().collect(), "/mapping"),
         missing(policies.id_column.iter().collect(), "/id_column"),
         missing(policies.uid_column.iter().collect(), "/uid_column"),
+        missing(
+            policies.link_uid_columns.values().collect(),
+            "/link_uid_columns",
+        ),
         missing(policies.version_column.iter().collect(), "/version_column"),
         missing(
             policies.override_column.iter().collect(),
@@ -155,22 +167,25 @@ impl<'a> Places<'a> {
         column: &String,
     ) -> Option<Column<'a>> {
         let policies = &definition.policies;
-        let into = |field: &'static Field| {
-            Column::Into(Place {
-                number: database.number,
-                collection: None,
-                field,
-            })
-        };
+        let into =
+            |prefix: Option<&'a str>, field: &'static Field| Column::Into(Place { prefix, field });
         let roles = [
-            (&policies.id_column, into(&PROFILE_ID)),
-            (&policies.uid_column, into(&UID)),
+            (&policies.id_column, into(None, &PROFILE_ID)),
+            (&policies.uid_column, into(None, &UID)),
             (&policies.version_column, Column::Version),
             (&policies.override_column, Column::Override),
         ];
-        let (_, found) = roles
+        let own = roles
             .into_iter()
-            .find(|(name, _)| name.as_ref() == Some(column))?;
+            .find(|(name, _)| name.as_ref() == Some(column))
+            .map(|(_, found)| found);
+        let of_link = || {
+            let mut links = policies.link_uid_columns.iter();
+            let (name, _) = links.find(|(_, known)| *known == column)?;
+            let link = database.link(name)?;
+            Some(into(Some(link.name.as_str()), &UID))
+        };
+        let found = own.or_else(of_link)?;
         if definition.mapping.contains_key(column) {
             let detail = format!("The column {column:?} has another role already.");
             self.complaints
@@ -196,7 +211,7 @@ impl<'a> Places<'a> {
                 let taken = self.columns.iter().filter_map(Column::place);
                 if taken
                     .into_iter()
-                    .any(|known| known.field.id == found.field.id)
+                    .any(|known| known.prefix == found.prefix && known.field.id == found.field.id)
                 {
                     let detail = format!(
                         "Two columns go into the field {name:?}; the second is {column:?}."

@@ -23,6 +23,10 @@ pub struct Done {
     pub profiles: Effects,
     /// What they did to subprofiles.
     pub subprofiles: Effects,
+    /// Links made and undone; nothing is updated about a link.
+    pub links: Effects,
+    /// What they did to profiles of linked databases.
+    pub linked: Effects,
     /// Cells that were converted.
     pub coerced: i64,
 }
@@ -75,7 +79,9 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
              profiles_deleted = profiles_deleted + $13,
              subprofiles_created = subprofiles_created + $14,
              subprofiles_updated = subprofiles_updated + $15,
-             subprofiles_deleted = subprofiles_deleted + $16, coerced = coerced + $17
+             subprofiles_deleted = subprofiles_deleted + $16, coerced = coerced + $17,
+             links_created = links_created + $18, links_deleted = links_deleted + $19,
+             linked_created = linked_created + $20, linked_updated = linked_updated + $21
          where import_id = $1 and lane = 0 and epoch = $2 and next_row = $3",
     )
     .bind(span.import_id)
@@ -95,6 +101,10 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
     .bind(done.subprofiles.updated)
     .bind(done.subprofiles.deleted)
     .bind(done.coerced)
+    .bind(done.links.created)
+    .bind(done.links.deleted)
+    .bind(done.linked.created)
+    .bind(done.linked.updated)
     .execute(tx)
     .await?;
     if moved.rows_affected() == 0 {

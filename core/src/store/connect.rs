@@ -96,3 +96,14 @@ pub async fn lock_database(connection: &mut PgConnection, number: i64) -> Result
         .await?;
     Ok(())
 }
+
+/// The same for a writer of several databases. All writers take these locks in one order.
+pub async fn lock_databases(connection: &mut PgConnection, numbers: &[i64]) -> Result<(), Error> {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    for number in numbers {
+        lock_database(connection, number).await?;
+    }
+    Ok(())
+}

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection, Executor, FromRow, PgConnection};
 
 use crate::code::Code;
-use crate::database::{Collection, Database, TableNumber};
+use crate::database::{Collection, Database, Link, TableNumber};
 use crate::error::{Error, refused, violated};
 use crate::field::{Field, FieldType};
 use crate::id::{Kind, parse};
@@ -120,6 +120,7 @@ async fn complete(connection: &mut PgConnection, row: DatabaseRow) -> Result<Dat
             .bind(row.id)
             .fetch_all(&mut *connection)
             .await?;
+    let links = links(connection, row.id).await?;
     let fields: Vec<FieldRow> = sqlx::query_as(
         "select id, collection_id, name, kind, required, is_unique, case_insensitive,
                 default_value, options
@@ -141,6 +142,7 @@ async fn complete(connection: &mut PgConnection, row: DatabaseRow) -> Result<Dat
                 fields: Vec::new(),
             })
             .collect(),
+        links,
         created_at: row.created_at,
     };
     for row in fields {
@@ -159,6 +161,55 @@ async fn complete(connection: &mut PgConnection, row: DatabaseRow) -> Result<Dat
         }
     }
     Ok(database)
+}
+
+#[derive(FromRow)]
+struct LinkRow {
+    id: i64,
+    name: String,
+    other_id: i64,
+    other_name: String,
+    forward: bool,
+}
+
+/// The links that a database sees, with the fields of the other side.
+async fn links(connection: &mut PgConnection, database: i64) -> Result<Vec<Link>, Error> {
+    let rows: Vec<LinkRow> = sqlx::query_as(
+        "select l.id, l.name, l.other_id, d.name as other_name, true as forward
+         from links l join databases d on d.id = l.other_id where l.database_id = $1
+         union all
+         select l.id, l.reverse, l.database_id, d.name, false
+         from links l join databases d on d.id = l.database_id
+         where l.other_id = $1 and l.reverse is not null
+         order by id",
+    )
+    .bind(database)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut links = Vec::with_capacity(rows.len());
+    for row in rows {
+        links.push(Link {
+            number: TableNumber(row.id),
+            name: row.name,
+            other: TableNumber(row.other_id),
+            other_name: row.other_name,
+            fields: profile_fields(connection, row.other_id).await?,
+            forward: row.forward,
+        });
+    }
+    Ok(links)
+}
+
+async fn profile_fields(connection: &mut PgConnection, database: i64) -> Result<Vec<Field>, Error> {
+    let rows: Vec<FieldRow> = sqlx::query_as(
+        "select id, collection_id, name, kind, required, is_unique, case_insensitive,
+                default_value, options
+         from fields where database_id = $1 and collection_id is null order by id",
+    )
+    .bind(database)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(FieldRow::field).collect()
 }
 
 /// A page of an account's databases after `after`, by number.
@@ -275,7 +326,7 @@ pub(super) async fn run(tx: &mut PgConnection, statements: Vec<String>) -> Resul
 }
 
 /// Named constraints become words beside the query.
-fn in_words(error: sqlx::Error) -> Error {
+pub(super) fn in_words(error: sqlx::Error) -> Error {
     match violated(&error) {
         Some("databases_name_unique") => refused(
             Code::NameTaken,
@@ -284,6 +335,10 @@ fn in_words(error: sqlx::Error) -> Error {
         Some("collections_name_unique") => refused(
             Code::NameTaken,
             "Another collection of this database has this name.",
+        ),
+        Some("links_name_unique" | "links_reverse_unique") => refused(
+            Code::NameTaken,
+            "Another link of one of the databases has this name.",
         ),
         Some("fields_name_unique") => refused(
             Code::DuplicateField,

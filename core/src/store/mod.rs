@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod indexes;
 pub mod leases;
+pub mod links;
 pub mod overview;
 pub mod profiles;
 pub mod rejects;

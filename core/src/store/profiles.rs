@@ -29,7 +29,7 @@ pub struct Profile {
     pub cells: Vec<Option<Vec<u8>>>,
 }
 
-fn profile(row: &PgRow, fields: usize, with_parent: bool) -> Result<Profile, Error> {
+pub(super) fn profile(row: &PgRow, fields: usize, with_parent: bool) -> Result<Profile, Error> {
     let first = if with_parent { 5 } else { 4 };
     let cells = (first..first + fields).map(|column| {
         let raw = row.try_get_raw(column)?;
@@ -192,8 +192,8 @@ pub async fn matches(
     limit: Option<i64>,
 ) -> Result<Matches, Error> {
     let statement = match parents {
-        None => typed::match_profiles(side),
-        Some(_) => typed::match_subprofiles(side),
+        None => typed::matching::match_profiles(side),
+        Some(_) => typed::matching::match_subprofiles(side),
     };
     let mut query = sqlx::query(AssertSqlSafe(statement));
     if let Some(parents) = parents {
@@ -216,7 +216,9 @@ pub async fn matches_alternative(
     group: &[usize],
     cells: &[&[u8]],
 ) -> Result<Matches, Error> {
-    let mut query = sqlx::query(AssertSqlSafe(typed::match_alternative(side, group)));
+    let mut query = sqlx::query(AssertSqlSafe(typed::matching::match_alternative(
+        side, group,
+    )));
     for (place, cell) in group.iter().zip(cells) {
         query = query.bind(ColumnArray {
             kind: side.fields[*place].kind,

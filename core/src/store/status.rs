@@ -66,6 +66,14 @@ pub struct Status {
     pub rejected: i64,
     /// Cells that were converted.
     pub coerced: i64,
+    /// Links made.
+    pub links_created: i64,
+    /// Links undone.
+    pub links_deleted: i64,
+    /// Profiles of linked databases made.
+    pub linked_created: i64,
+    /// Profiles of linked databases changed.
+    pub linked_updated: i64,
     /// Profiles made.
     pub profiles_created: i64,
     /// Profiles changed.
@@ -130,7 +138,8 @@ pub async fn page(
              coalesce(l.cancel_requested, false) as cancel_requested,
              case when l.due_at > now() then l.due_at end as retry_at,
              b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
-             b.coerced, b.profiles_created, b.profiles_updated, b.profiles_deleted,
+             b.coerced, b.links_created, b.links_deleted, b.linked_created, b.linked_updated,
+             b.profiles_created, b.profiles_updated, b.profiles_deleted,
              b.subprofiles_created, b.subprofiles_updated, b.subprofiles_deleted
          from imports i
          join databases d on d.id = i.database_id
@@ -144,6 +153,10 @@ pub async fn page(
                  coalesce(sum(deleted), 0)::bigint as deleted,
                  coalesce(sum(rejected), 0)::bigint as rejected,
                  coalesce(sum(coerced), 0)::bigint as coerced,
+                 coalesce(sum(links_created), 0)::bigint as links_created,
+                 coalesce(sum(links_deleted), 0)::bigint as links_deleted,
+                 coalesce(sum(linked_created), 0)::bigint as linked_created,
+                 coalesce(sum(linked_updated), 0)::bigint as linked_updated,
                  coalesce(sum(profiles_created), 0)::bigint as profiles_created,
                  coalesce(sum(profiles_updated), 0)::bigint as profiles_updated,
                  coalesce(sum(profiles_deleted), 0)::bigint as profiles_deleted,

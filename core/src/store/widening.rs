@@ -6,12 +6,14 @@ use std::time::Duration;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::code::Code;
-use crate::database::TableNumber;
+use crate::database::{Database, TableNumber};
 use crate::error::{Class, Error, refused};
 use crate::field::Field;
-use crate::limits::{COLLECTIONS_MAX, FIELDS_MAX};
-use crate::store::connect::lock_database;
-use crate::store::databases::{NewCollection, NewField, insert_collection, insert_fields, run};
+use crate::limits::{COLLECTIONS_MAX, FIELDS_MAX, LINKS_MAX};
+use crate::store::connect::{lock_database, lock_databases};
+use crate::store::databases::{
+    NewCollection, NewField, in_words, insert_collection, insert_fields, run,
+};
 use crate::store::{indexes, typed};
 
 /// Adds a collection. Its table is new, so nobody waits.
@@ -29,7 +31,82 @@ pub async fn add_collection(
         .fetch_one(&mut *tx)
         .await?;
     within(there + 1, COLLECTIONS_MAX, "collections")?;
+    let taken: bool = sqlx::query_scalar(
+        "select exists (select from links where database_id = $1 and lower(name) = lower($2))
+             or exists (select from links where other_id = $1 and lower(reverse) = lower($2))",
+    )
+    .bind(database.0)
+    .bind(&collection.name)
+    .fetch_one(&mut *tx)
+    .await?;
+    if taken {
+        let detail = "A link of this database has this name.";
+        return Err(refused(Code::NameTaken, detail));
+    }
     insert_collection(&mut tx, database.0, collection).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What is asked of a new link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLink {
+    /// What this database calls it.
+    pub name: String,
+    /// What the other database calls it; none: it does not see it.
+    pub reverse: Option<String>,
+}
+
+/// Joins two databases by a link, behind the locks of both. Its table is new, so nobody waits.
+pub async fn add_link(
+    connection: &mut PgConnection,
+    database: &Database,
+    other: &Database,
+    link: &NewLink,
+) -> Result<(), Error> {
+    let mut tx = connection.begin().await?;
+    lock_databases(&mut tx, &[database.number.0, other.number.0]).await?;
+    let names = [(database, Some(&link.name)), (other, link.reverse.as_ref())];
+    for (owner, name) in names {
+        let Some(name) = name else {
+            continue;
+        };
+        let (links, taken): (i64, bool) = sqlx::query_as(
+            "select (select count(*) from links where database_id = $1 or other_id = $1),
+                 exists (select from collections where database_id = $1 and lower(name) = lower($2))
+                 or exists (select from links where database_id = $1 and lower(name) = lower($2))
+                 or exists (select from links where other_id = $1 and lower(reverse) = lower($2))",
+        )
+        .bind(owner.number.0)
+        .bind(name)
+        .fetch_one(&mut *tx)
+        .await?;
+        within(links + 1, LINKS_MAX, "links of a database")?;
+        if taken {
+            let detail = format!(
+                "{} has a collection or a link with the name {name:?} already.",
+                owner.name
+            );
+            return Err(refused(Code::NameTaken, detail));
+        }
+    }
+    let number: i64 = sqlx::query_scalar(
+        "insert into links (database_id, other_id, name, reverse) values ($1, $2, $3, $4)
+         returning id",
+    )
+    .bind(database.number.0)
+    .bind(other.number.0)
+    .bind(&link.name)
+    .bind(&link.reverse)
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(in_words)?;
+    let ends = (database.number, other.number);
+    run(
+        &mut tx,
+        typed::links::create_table(TableNumber(number), ends),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }

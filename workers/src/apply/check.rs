@@ -19,7 +19,8 @@ impl Run<'_> {
                 .brought(row)
                 .flat_map(|side| profiles.iter().map(move |parent| (side, parent)))
             {
-                self.check_several(row, side, self.matched(row, side, *parent).len())?;
+                let parent = if self.is_linked(side) { 0 } else { *parent };
+                self.check_several(row, side, self.matched(row, side, parent).len())?;
             }
         }
         if profiles.is_empty() && self.creates() && self.names_an_id(row) {
@@ -38,7 +39,7 @@ impl Run<'_> {
         if matches < 2 {
             return Ok(());
         }
-        let what = if side == 0 { "profile" } else { "subprofile" };
+        let what = self.plan.sides[side].what();
         let first = self.plan.sides[side].fields.first();
         let column = first.map(|field| field_name(self.plan, side, field));
         let expected = format!("a key that one {what} has; {matches} have it");
@@ -85,6 +86,11 @@ impl Run<'_> {
     pub(super) fn check(&self, row: usize, profiles: &[usize]) -> Result<(), Box<Reject>> {
         self.check_side(row, 0, profiles.is_empty(), !profiles.is_empty())?;
         for side in self.brought(row) {
+            if self.is_linked(side) {
+                let makes = self.matched(row, side, 0).is_empty();
+                self.check_side(row, side, makes, !makes)?;
+                continue;
+            }
             let matched = |parent: &usize| !self.matched(row, side, *parent).is_empty();
             let makes = profiles.is_empty() || !profiles.iter().all(matched);
             self.check_side(row, side, makes, profiles.iter().any(matched))?;
@@ -129,7 +135,7 @@ impl Run<'_> {
     }
 
     fn required(&self, row: usize, side: usize, column: &str) -> Box<Reject> {
-        let what = if side == 0 { "profile" } else { "subprofile" };
+        let what = self.plan.sides[side].what();
         let expected = format!("a value: no {what} may be without this field");
         self.reject(row, Some(column.to_owned()), Code::Required, &expected)
     }

@@ -9,7 +9,7 @@ use longshore_core::error::{Class, Error, violated};
 use longshore_core::import::{Effects, Reject, Totals};
 use longshore_core::plan::Plan;
 use longshore_core::store::chunks::{self, Done, Span};
-use longshore_core::store::connect::lock_database;
+use longshore_core::store::connect::lock_databases;
 use longshore_core::store::{imports, leases, profiles, rejects, turns, typed};
 use longshore_core::value;
 use sqlx::{Connection, PgConnection};
@@ -24,6 +24,14 @@ pub(crate) struct Target<'a> {
     pub(crate) import_id: i64,
     pub(crate) database_id: i64,
     pub(crate) epoch: i64,
+}
+
+impl Target<'_> {
+    /// Every database that is written to: nobody else writes there meanwhile.
+    pub(crate) fn databases(&self) -> Vec<i64> {
+        let others = self.plan.other_databases().map(|number| number.0);
+        others.chain([self.database_id]).collect()
+    }
 }
 
 /// What a committed chunk leads to.
@@ -82,7 +90,7 @@ async fn attempt(
     cut: Cut,
 ) -> Result<Committed, Error> {
     let mut tx = connection.begin().await?;
-    lock_database(&mut tx, target.database_id).await?;
+    lock_databases(&mut tx, &target.databases()).await?;
     let outcome = apply_rows(&mut tx, target, chunk, cut).await?;
     rejects::keep(&mut tx, target.import_id, &outcome.rejects).await?;
     let span = Span {
@@ -287,6 +295,8 @@ impl Outcome {
         add_totals(&mut self.done.totals, &done.totals);
         add_effects(&mut self.done.profiles, &done.profiles);
         add_effects(&mut self.done.subprofiles, &done.subprofiles);
+        add_effects(&mut self.done.links, &done.links);
+        add_effects(&mut self.done.linked, &done.linked);
         self.done.coerced += done.coerced;
         self.rejects.extend(rejects);
     }

@@ -12,6 +12,7 @@ use longshore_core::store::binary::Value;
 use longshore_core::store::chunks::Done;
 
 use super::chunk::{Chunk, Key, Slot};
+use super::links::Links;
 
 /// A profile or subprofile, in the database or about to be.
 pub(crate) struct Entity<'a> {
@@ -72,19 +73,23 @@ impl<'a> Known<'a> {
 pub(crate) struct Decision<'a> {
     /// What is to be written, by side.
     pub(crate) sides: Vec<Known<'a>>,
+    /// Links that are made or undone, by side.
+    pub(crate) links: Vec<Links>,
     pub(crate) done: Done,
     pub(crate) rejects: Vec<Reject>,
 }
 
-/// Decides the rows in `range`. `sides` is what their keys were found to match.
+/// Decides the rows in `range`. `sides` is what their keys were found to match, `links` which of the
+/// links between these stand.
 pub(crate) fn decide<'a>(
     plan: &'a Plan,
     chunk: &'a Chunk,
     range: Range<usize>,
-    sides: Vec<Known<'a>>,
+    (sides, links): (Vec<Known<'a>>, Vec<Links>),
 ) -> Decision<'a> {
     let decision = Decision {
         sides,
+        links,
         done: Done::default(),
         rejects: Vec::new(),
     };
@@ -167,10 +172,37 @@ impl<'a> Run<'a> {
     fn write(&mut self, row: usize, profiles: Vec<usize>) -> RowOutcome {
         let (mut outcome, profiles) = self.write_side(row, 0, 0, profiles);
         for side in self.brought(row) {
+            if self.is_linked(side) {
+                outcome = outcome.max(self.write_linked(row, side, &profiles));
+                continue;
+            }
             for parent in &profiles {
                 let matched = self.matched(row, side, *parent);
                 let (of_side, _) = self.write_side(row, side, *parent, matched);
                 outcome = outcome.max(of_side);
+            }
+        }
+        outcome
+    }
+
+    pub(super) fn is_linked(&self, side: usize) -> bool {
+        self.plan.sides[side].link.is_some()
+    }
+
+    /// Applies the row to profiles of another database, and links these with its own.
+    fn write_linked(&mut self, row: usize, side: usize, profiles: &[usize]) -> RowOutcome {
+        let matched = self.matched(row, side, 0);
+        let (mut outcome, others) = self.write_side(row, side, 0, matched);
+        if !self.creates() {
+            return outcome;
+        }
+        for pair in profiles
+            .iter()
+            .flat_map(|own| others.iter().map(move |other| (*own, *other)))
+        {
+            if self.decision.links[side].set(pair, true) {
+                self.decision.done.links.created += 1;
+                outcome = outcome.max(RowOutcome::Updated);
             }
         }
         outcome
@@ -212,6 +244,7 @@ impl<'a> Run<'a> {
     fn effects(&mut self, side: usize) -> &mut Effects {
         match side {
             0 => &mut self.decision.done.profiles,
+            side if self.plan.sides[side].link.is_some() => &mut self.decision.done.linked,
             _ => &mut self.decision.done.subprofiles,
         }
     }
@@ -265,9 +298,26 @@ impl<'a> Run<'a> {
         }
         let mut outcome = RowOutcome::Ignored;
         for side in self.brought(row) {
+            if self.is_linked(side) {
+                outcome = outcome.max(self.unlink(row, side, profiles));
+                continue;
+            }
             for parent in profiles {
                 let matched = self.matched(row, side, *parent);
                 outcome = outcome.max(self.delete_places(side, &matched));
+            }
+        }
+        outcome
+    }
+
+    fn unlink(&mut self, row: usize, side: usize, profiles: &[usize]) -> RowOutcome {
+        let mut outcome = RowOutcome::Ignored;
+        for other in self.matched(row, side, 0) {
+            for own in profiles {
+                if self.decision.links[side].set((*own, other), false) {
+                    self.decision.done.links.deleted += 1;
+                    outcome = RowOutcome::Deleted;
+                }
             }
         }
         outcome

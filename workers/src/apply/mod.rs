@@ -8,6 +8,7 @@ mod commit;
 mod decide;
 mod feed;
 mod id;
+mod links;
 mod pace;
 mod typing;
 mod version;
@@ -162,10 +163,15 @@ impl Job<'_> {
         if !side.needs_index() || indexes::is_ready(connection, side).await? {
             return Ok(());
         }
+        // The profiles of a linked database are indexed on its account.
+        let owner = match side.link {
+            Some(_) => side.number.0,
+            None => self.import.database_id,
+        };
         let url = &self.context.database_url;
         let mut builder = own_connection(url, "longshore-index").await?;
         tokio::select! {
-            built = indexes::ensure(&mut builder, self.import.database_id, side) => built?,
+            built = indexes::ensure(&mut builder, owner, side) => built?,
             () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
         }
         let _ = builder.close().await;

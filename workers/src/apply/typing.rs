@@ -228,11 +228,7 @@ impl At<'_> {
     }
 
     fn missing(&self) -> Box<Reject> {
-        let what = if self.side == 0 {
-            "profile"
-        } else {
-            "subprofile"
-        };
+        let what = self.plan.sides[self.side].what();
         let expected = format!("a value: this field says which {what} is meant");
         self.refuse(Code::KeyMissing, expected)
     }
@@ -278,9 +274,9 @@ pub(crate) fn field_name(plan: &Plan, side: usize, field: &Field) -> String {
         .iter()
         .position(|known| known.id == field.id);
     let column = place.and_then(|place| plan.column_of(side, place));
-    match (column, &side_plan.collection) {
+    match (column, side_plan.prefix()) {
         (Some(column), _) => plan.columns[column].clone(),
-        (None, Some(collection)) => format!("{collection}.{}", field.name),
+        (None, Some(prefix)) => format!("{prefix}.{}", field.name),
         (None, None) => field.name.clone(),
     }
 }

@@ -9,7 +9,7 @@ use longshore_core::import::{Failure, Reject};
 use longshore_core::limits::ALL_OR_NOTHING_ROWS_MAX;
 use longshore_core::plan::{Plan, too_many_rows_to_be_whole};
 use longshore_core::store::chunks::{self, Span};
-use longshore_core::store::connect::lock_database;
+use longshore_core::store::connect::{lock_database, lock_databases};
 use longshore_core::store::{imports, leases, rejects, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
@@ -37,7 +37,7 @@ impl Job<'_> {
         }
         let target = self.target(plan);
         let mut tx = connection.begin().await?;
-        lock_database(&mut tx, self.import.database_id).await?;
+        lock_databases(&mut tx, &target.databases()).await?;
         let mut applied = Applied::default();
         let mut chunks = self.read_from(plan, (1, &Arc::new(Pace::after(0)))).await?;
         loop {

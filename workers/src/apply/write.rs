@@ -9,6 +9,7 @@ use longshore_core::error::Error;
 use longshore_core::import::Reject;
 use longshore_core::plan::{Plan, Side};
 use longshore_core::policies::MatchBy;
+use longshore_core::store;
 use longshore_core::store::binary::{ColumnArray, CopyRows, Value};
 use longshore_core::store::chunks::Done;
 use longshore_core::store::profiles::{self, Matches};
@@ -17,6 +18,7 @@ use sqlx::PgConnection;
 
 use super::chunk::{Chunk, Key};
 use super::decide::{Decision, Entity, Known, decide};
+use super::links;
 
 /// Most profiles or subprofiles that one piece of several rows may match; a piece with more is
 /// cut, so that keys with many matches do not fill the memory.
@@ -61,7 +63,8 @@ pub(crate) async fn apply(
         found.push(subprofiles);
     }
     let known = known(plan, &keys, &pairs, &found)?;
-    let mut decision = decide(plan, chunk, range, known);
+    let standing = links::load(connection, plan, chunk, range.clone(), &known).await?;
+    let mut decision = decide(plan, chunk, range, (known, standing));
     write(connection, plan, &mut decision, import_id).await?;
     Ok(Piece::Applied(decision.done, decision.rejects))
 }
@@ -106,10 +109,13 @@ async fn match_pairs(
     if pairs.is_empty() {
         return Ok(Matches::default());
     }
-    let parents: Vec<i64> = pairs.iter().map(|(parent, _, _)| *parent).collect();
+    let parents: Option<Vec<i64>> = match side.link {
+        Some(_) => None,
+        None => Some(pairs.iter().map(|(parent, _, _)| *parent).collect()),
+    };
     let keys: Vec<Key<'_>> = pairs.iter().map(|(_, _, key)| *key).collect();
     let columns = key_columns(side, &keys);
-    profiles::matches(connection, side, Some(&parents), columns, limit).await
+    profiles::matches(connection, side, parents.as_deref(), columns, limit).await
 }
 
 /// The keys of profiles that the rows name, each once.
@@ -139,6 +145,9 @@ fn key_columns<'a>(side: &Side, keys: &[Key<'a>]) -> Vec<ColumnArray<'a>> {
     fields.map(column).collect()
 }
 
+/// What stands for the parent of a linked profile, which has none.
+const NOBODY: [(i64, usize); 1] = [(0, 0)];
+
 /// A profile's id, its place among the entities of side 0, and the key of a subprofile of it.
 type Pair<'a> = (i64, usize, Key<'a>);
 
@@ -150,7 +159,7 @@ fn pairs_of_collections<'a>(
     keys: &[Key<'a>],
     profiles: Option<&Matches>,
 ) -> Result<Vec<Vec<Pair<'a>>>, Error> {
-    let needed = plan.has_collections() && !plan.passes_over(1);
+    let needed = (1..plan.sides.len()).any(|side| !plan.passes_over(side));
     let Some(profiles) = profiles.filter(|_| needed) else {
         return Ok(vec![Vec::new(); plan.sides.len() - 1]);
     };
@@ -165,11 +174,8 @@ fn pairs_of_collections<'a>(
     let of_side = |side: usize| {
         let mut seen: HashMap<(i64, Key<'a>), ()> = HashMap::new();
         let mut pairs = Vec::new();
-        let says_who = |row: &usize| {
-            chunk.brings(*row, side)
-                && !chunk.keyless.contains(&(*row, 0))
-                && !chunk.keyless.contains(&(*row, side))
-        };
+        let says_who =
+            |row: &usize| chunk.brings(*row, side) && !chunk.keyless.contains(&(*row, side));
         for row in range.clone().filter(says_who) {
             let profile_key = Key {
                 chunk,
@@ -183,11 +189,15 @@ fn pairs_of_collections<'a>(
                 side,
                 cells: plan.sides[side].keys,
             };
-            for (id, place) in by_key
-                .get(&profile_key)
-                .map(Vec::as_slice)
-                .unwrap_or_default()
-            {
+            let parents = match plan.sides[side].link {
+                Some(_) => &NOBODY,
+                None if chunk.keyless.contains(&(row, 0)) => continue,
+                None => by_key
+                    .get(&profile_key)
+                    .map(Vec::as_slice)
+                    .unwrap_or_default(),
+            };
+            for (id, place) in parents {
                 if seen.insert((*id, key), ()).is_none() {
                     pairs.push((*id, *place, key));
                 }
@@ -242,12 +252,17 @@ async fn write(
     for (place, side) in plan.sides.iter().enumerate() {
         delete(connection, plan, place, decision).await?;
         update(connection, side, &decision.sides[place].entities, import_id).await?;
-        if place == 0 && plan.has_collections() {
-            give_ids(connection, side, &mut decision.sides[0].entities).await?;
+        if (place == 0 && plan.goes_beyond_profiles()) || side.link.is_some() {
+            give_ids(connection, side, &mut decision.sides[place].entities).await?;
         }
         let (profiles, this) = decision.sides.split_at(place);
-        let parents = profiles.first().map(|known| known.entities.as_slice());
+        let profiles = profiles.first().map(|known| known.entities.as_slice());
+        let parents = profiles.filter(|_| side.collection.is_some());
         insert(connection, side, &this[0].entities, parents, import_id).await?;
+        if let (Some((link, _)), Some(own)) = (&side.link, profiles) {
+            let ends = (own, this[0].entities.as_slice());
+            links::write(connection, link, &decision.links[place], ends, import_id).await?;
+        }
     }
     Ok(())
 }
@@ -271,6 +286,10 @@ async fn delete(
         for collection in &plan.collections {
             let deleted = profiles::delete_children(connection, *collection, &ids).await?;
             decision.done.subprofiles.deleted += i64::try_from(deleted).unwrap_or(i64::MAX);
+        }
+        for link in &plan.links {
+            let undone = store::links::delete_all(connection, link, &ids).await?;
+            decision.done.links.deleted += i64::try_from(undone).unwrap_or(i64::MAX);
         }
     }
     profiles::delete(connection, plan.sides[place].number, &ids).await?;
