@@ -43,6 +43,10 @@ pub struct ImportArgs {
     /// What --action delete deletes
     #[arg(long, value_enum, value_name = "WHAT")]
     delete_target: Option<DeleteTarget>,
+    /// Any other member of the definition, such as match_by=uid or on_reject=all_or_nothing; a value
+    /// that is JSON counts as such; may be repeated
+    #[arg(long, value_name = "MEMBER=VALUE", value_parser = member)]
+    set: Vec<(String, Value)>,
     /// The same key with the same arguments makes one import, however often it is sent
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
@@ -78,6 +82,8 @@ enum DeleteTarget {
     Profile,
     /// The matching subprofiles alone
     Subprofile,
+    /// The links with the matching profiles of another database alone
+    Link,
 }
 
 /// The import definition, as the API takes it.
@@ -115,6 +121,15 @@ pub(super) fn definition(args: &ImportArgs) -> Result<Value, Failure> {
             .as_ref()
             .map(|target| json!(word(target))),
     );
+    for (member, value) in &args.set {
+        if members.insert(member.clone(), value.clone()).is_some() {
+            let text = format!(
+                "--set {} says again what another argument says",
+                plain(member)
+            );
+            return Err(Failure::Usage(text));
+        }
+    }
     Ok(Value::Object(members))
 }
 
@@ -171,6 +186,17 @@ fn file_name(file: &str) -> Option<String> {
     };
     let fits = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     (fits && name != "-").then_some(name)
+}
+
+/// `member=value`, parted at the first `=`.
+fn member(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((member, value)) if !member.is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+            Ok((member.to_owned(), value))
+        }
+        _ => Err("it is member=value".to_owned()),
+    }
 }
 
 /// `column=field`, parted at the first `=`.
@@ -245,6 +271,21 @@ mod tests {
         assert_eq!(
             defined("a.tsv -d p --delimiter |").unwrap()["delimiter"],
             json!("|")
+        );
+    }
+
+    #[test]
+    fn any_member_can_be_set_once() {
+        let set = defined("a.csv -d p --set match_by=uid --set uid_column=7 --set autostart=false");
+        assert!(set.unwrap_err().contains("autostart says again"));
+        let set = defined("a.csv -d p --set match_by=uid --set link_uid_columns={\"Firms\":\"f\"}")
+            .unwrap();
+        assert_eq!(set["match_by"], "uid");
+        assert_eq!(set["link_uid_columns"], json!({"Firms": "f"}));
+        assert!(
+            defined("a.csv -d p --set match_by")
+                .unwrap_err()
+                .contains("member=value")
         );
     }
 

@@ -1,6 +1,11 @@
 //! Profiles named by their id, by the caller's own, or by any of several fields.
 
+use longshore_core::database::TableNumber;
+use longshore_core::field::Field;
+use longshore_core::plan::Side;
+use longshore_core::store::typed;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::{WAYS, definition, people, run};
 use crate::app::{TestApp, told};
@@ -239,4 +244,49 @@ async fn any_of_several_fields_is_enough_and_later_rows_see_what_earlier_ones_wr
         .await;
     assert_eq!(told(&status), "deleted 1; profiles -1");
     assert_eq!(app.told_profiles(name).await, "ann/-/1; none/9/9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_and_uids_are_found_by_the_indexes_that_every_table_has() {
+    let app = TestApp::start().await;
+    people(&app, "people").await;
+    let mut connection = PgConnection::connect(&app.database_url).await.unwrap();
+    let number: i64 = sqlx::query_scalar("select id from databases")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let run = async |connection: &mut PgConnection, statement: String| {
+        let rows = connection
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(statement)))
+            .await
+            .unwrap();
+        let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        lines.join("\n")
+    };
+    run(&mut connection, "set enable_seqscan = off".to_owned()).await;
+    run(
+        &mut connection,
+        "set plan_cache_mode = force_generic_plan".to_owned(),
+    )
+    .await;
+    for (field, array, index) in [
+        (Field::uid(), "array['a']", format!("t{number}_uid_idx")),
+        (Field::profile_id(), "array[1]", format!("t{number}_pkey")),
+    ] {
+        let side = Side::new(TableNumber(number), None, vec![field.clone()], 1);
+        assert!(!side.needs_index());
+        for (name, statement) in [
+            ("together", typed::matching::match_profiles(&side)),
+            ("alone", typed::matching::match_alternative(&side, &[0])),
+        ] {
+            let name = format!("{name}_{}", field.name);
+            run(&mut connection, format!("prepare {name} as {statement}")).await;
+            let plan = run(
+                &mut connection,
+                format!("explain execute {name}({array}, null)"),
+            )
+            .await;
+            assert!(plan.contains(&index), "{statement}\n{plan}");
+        }
+    }
 }
