@@ -149,6 +149,16 @@ codes! {
     VersionConflict "version_conflict" "The profile was changed since the version that the row names.",
     KeyTooLong "key_too_long" "A key, all its fields together, is longer than 512 bytes.",
     UniqueConflict "unique_conflict" "Another profile has this value in a unique field.",
+    // Brakes: why a removal is held.
+    BrakePercent "brake_percent" "A removal would take too large a share.",
+    BrakeCount "brake_count" "A removal would take more than the database allows at once.",
+    BrakeEmpty "brake_empty" "A removal would take everything.",
+    BrakeKeysUnread "brake_keys_unread" "It is not known whom some rows name.",
+    BrakeRejects "brake_rejects" "Too many rows were rejected to remove what the payload lacks.",
+    BrakeShrunk "brake_shrunk" "The payload is less than half of the last one.",
+    BrakeGrown "brake_grown" "More would be removed than was approved.",
+    NothingToApprove "nothing_to_approve" "The import is not held.",
+    ApprovalOutdated "approval_outdated" "More would be removed now than the approval says.",
     RowRefused "row_refused" "Postgres refused the row.",
     RowCrashedWorker "row_crashed_worker" "The row ended its worker again and again.",
 }

@@ -184,3 +184,57 @@ pub struct Failure {
     /// The column in that line.
     pub column: Option<u64>,
 }
+
+/// Where the removal of an import stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalState {
+    /// Its rows are applied first.
+    Pending,
+    /// The brake asks for approval.
+    Held,
+    /// Allowed, up to a number.
+    Approved,
+    /// Under way.
+    Removing,
+    /// Somebody decided against it, or ended the import before.
+    Refused,
+    /// Nobody decided in time.
+    Expired,
+    /// Done.
+    Done,
+}
+
+impl RemovalState {
+    /// All states.
+    pub const ALL: [RemovalState; 7] = [
+        RemovalState::Pending,
+        RemovalState::Held,
+        RemovalState::Approved,
+        RemovalState::Removing,
+        RemovalState::Refused,
+        RemovalState::Expired,
+        RemovalState::Done,
+    ];
+
+    /// The word in the API and in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RemovalState::Pending => "pending",
+            RemovalState::Held => "held",
+            RemovalState::Approved => "approved",
+            RemovalState::Removing => "removing",
+            RemovalState::Refused => "refused",
+            RemovalState::Expired => "expired",
+            RemovalState::Done => "done",
+        }
+    }
+
+    /// The state of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<RemovalState> {
+        RemovalState::ALL
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}

@@ -2,6 +2,7 @@
 //! Knows no HTTP server and no retries.
 
 pub mod address;
+pub mod brake;
 pub mod cell;
 pub mod code;
 pub mod database;

@@ -86,6 +86,12 @@ pub const PAGE_ROWS_MAX: i64 = 1_000;
 pub const WAIT_SECS_MAX: u64 = 60;
 /// Days that a payload is kept after the end of its import.
 pub const PAYLOAD_KEPT_DAYS: i32 = 7;
+/// Hours that a held import waits for somebody to decide.
+pub const HELD_HOURS: i32 = 72;
+/// Days that what was removed is kept.
+pub const CHANGES_KEPT_DAYS: i32 = 30;
+/// Most profiles or subprofiles that one transaction removes.
+pub const REMOVAL_CHUNK_MAX: i64 = 2_000;
 /// Days that the commit order of chunks is kept.
 pub const CHUNK_LOG_KEPT_DAYS: i32 = 30;
 /// Days that an idempotency key is remembered: longer than any client's retry window.

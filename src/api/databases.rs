@@ -5,18 +5,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse;
+use longshore_core::brake::Brake;
 use longshore_core::code::Code;
 use longshore_core::database::{Database, Link, check_name};
 use longshore_core::error::{Complaint, Error};
 use longshore_core::field::Field;
 use longshore_core::id::{Kind, show as show_id};
 use longshore_core::json;
-use longshore_core::store::{databases, widening};
+use longshore_core::store::{databases, removal, widening};
 use longshore_core::value;
 use serde_json::{Value, json as object};
+use sqlx::PgConnection;
 
 use super::App;
 use super::body;
+use super::brake::shown_brake;
 use super::caller::{Reader, Writer};
 use super::fields::Judge;
 use super::listing::Query;
@@ -56,11 +59,11 @@ pub(crate) async fn create(
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],
-        Json(shown(&database)?),
+        Json(with_brake(&mut connection, &database).await?),
     ))
 }
 
-fn refuse(judge: Judge) -> Result<(), Problem> {
+pub(crate) fn refuse(judge: Judge) -> Result<(), Problem> {
     if judge.complaints.is_empty() {
         Ok(())
     } else {
@@ -77,12 +80,12 @@ pub(crate) async fn list(
     let (limit, after) = (query.limit()?, query.cursor()?.unwrap_or(0));
     let mut connection = app.pool.acquire().await?;
     let page = databases::page(&mut connection, caller.account_id, after, limit + 1).await?;
-    let rows = page
-        .iter()
-        .map(|database| Ok((database.number.0, shown(database)?)));
-    Ok(Json(
-        query.page(rows.collect::<Result<_, Problem>>()?, limit),
-    ))
+    let mut rows = Vec::with_capacity(page.len());
+    for database in &page {
+        let shown = with_brake(&mut connection, database).await?;
+        rows.push((database.number.0, shown));
+    }
+    Ok(Json(query.page(rows, limit)))
 }
 
 pub(crate) async fn show(
@@ -94,7 +97,7 @@ pub(crate) async fn show(
     Query::of(&uri, &[])?;
     let mut connection = app.pool.acquire().await?;
     let database = databases::find(&mut connection, caller.account_id, &database).await?;
-    Ok(Json(shown(&database)?))
+    Ok(Json(with_brake(&mut connection, &database).await?))
 }
 
 pub(crate) async fn add_fields(
@@ -178,7 +181,10 @@ async fn add(
     };
     widening::add_fields(&mut connection, database.number, number, &new).await?;
     let database = databases::by_number(&mut connection, database.number.0).await?;
-    Ok((StatusCode::CREATED, Json(shown(&database)?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(with_brake(&mut connection, &database).await?),
+    ))
 }
 
 pub(crate) async fn add_collection(
@@ -196,7 +202,10 @@ pub(crate) async fn add_collection(
     let database = databases::find(&mut connection, caller.account_id, &database).await?;
     widening::add_collection(&mut connection, database.number, &collection).await?;
     let database = databases::by_number(&mut connection, database.number.0).await?;
-    Ok((StatusCode::CREATED, Json(shown(&database)?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(with_brake(&mut connection, &database).await?),
+    ))
 }
 
 /// The body is `{"name", "database", "reverse"?}`.
@@ -226,11 +235,19 @@ pub(crate) async fn add_link(
     }
     widening::add_link(&mut connection, &database, &other, &link).await?;
     let database = databases::by_number(&mut connection, database.number.0).await?;
-    Ok((StatusCode::CREATED, Json(shown(&database)?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(with_brake(&mut connection, &database).await?),
+    ))
+}
+
+async fn with_brake(connection: &mut PgConnection, database: &Database) -> Result<Value, Problem> {
+    let brake = removal::brake(connection, database.number.0).await?;
+    shown(database, &brake)
 }
 
 /// A database as clients see it.
-fn shown(database: &Database) -> Result<Value, Problem> {
+pub(crate) fn shown(database: &Database, brake: &Brake) -> Result<Value, Problem> {
     let collections = database.collections.iter().map(|collection| {
         Ok(object!({
             "id": show_id(Kind::Collection, collection.number.0),
@@ -244,6 +261,7 @@ fn shown(database: &Database) -> Result<Value, Problem> {
         "fields": shown_fields(&database.fields)?,
         "collections": collections.collect::<Result<Vec<_>, Problem>>()?,
         "links": database.links.iter().map(shown_link).collect::<Vec<_>>(),
+        "brake": shown_brake(brake),
         "created_at": database.created_at,
     }))
 }

@@ -1,6 +1,7 @@
 //! The native `/v1` API. Handlers parse, call one function and answer.
 
 mod body;
+mod brake;
 mod caller;
 mod databases;
 mod fields;
@@ -13,6 +14,8 @@ mod place;
 mod problem;
 mod profiles;
 mod rejects;
+mod removal;
+mod removed;
 mod status;
 mod submit;
 mod tokens;
@@ -93,7 +96,10 @@ impl App {
 pub fn router(app: App) -> Router {
     let v1 = Router::new()
         .route("/databases", get(databases::list).post(databases::create))
-        .route("/databases/{database}", get(databases::show))
+        .route(
+            "/databases/{database}",
+            get(databases::show).patch(brake::change),
+        )
         .route("/databases/{database}/fields", post(databases::add_fields))
         .route(
             "/databases/{database}/collections",
@@ -113,6 +119,9 @@ pub fn router(app: App) -> Router {
         .route("/imports/{import}", get(imports::show))
         .route("/imports/{import}/payload", put(payload::upload))
         .route("/imports/{import}/rejects", get(rejects::download))
+        .route("/imports/{import}/removals", get(removal::list))
+        .route("/imports/{import}/approve", post(removal::approve))
+        .route("/imports/{import}/refuse", post(removal::refuse))
         .route("/imports/{import}/start", post(imports::start))
         .route("/imports/{import}/cancel", post(imports::cancel))
         .route("/overview", get(overview::show))

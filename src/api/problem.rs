@@ -110,6 +110,8 @@ fn status(code: Code) -> StatusCode {
         Code::NameTaken
         | Code::IdempotencyInProgress
         | Code::NotStartable
+        | Code::NothingToApprove
+        | Code::ApprovalOutdated
         | Code::NotCancellable
         | Code::NotDraft
         | Code::PayloadExists => StatusCode::CONFLICT,

@@ -197,7 +197,7 @@ async fn shown_all(
     page.iter().map(with_what_belongs).collect()
 }
 
-fn shown(profile: &Profile, fields: &[Field], kind: Kind) -> Result<Value, Problem> {
+pub(crate) fn shown(profile: &Profile, fields: &[Field], kind: Kind) -> Result<Value, Problem> {
     let mut values = Map::new();
     for (field, cell) in fields.iter().zip(&profile.cells) {
         let value = value::to_json(field.kind, cell.as_deref())

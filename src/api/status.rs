@@ -44,13 +44,13 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
             "created": status.profiles_created,
             "updated": status.profiles_updated,
             "deleted": status.profiles_deleted,
-            "removed": 0,
+            "removed": status.profiles_removed,
         },
         "subprofiles": {
             "created": status.subprofiles_created,
             "updated": status.subprofiles_updated,
             "deleted": status.subprofiles_deleted,
-            "removed": 0,
+            "removed": status.subprofiles_removed,
         },
         "links": {
             "created": status.links_created,
@@ -59,6 +59,7 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
             "profiles_updated": status.linked_updated,
         },
         "payload": status.payload_bytes.map(|bytes| json!({ "bytes": bytes, "sha256": sha256 })),
+        "removal": removal(status),
         "progress": progress(status, state, processed),
         "warnings": status.warnings,
         "version": status.version,
@@ -83,6 +84,19 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
     Ok(shown)
 }
 
+/// The removal as it was judged last; null where the import has none.
+fn removal(status: &Status) -> Option<Value> {
+    let state = status.removal_state.as_ref()?;
+    Some(json!({
+        "state": state,
+        "profiles": status.removal_profiles,
+        "subprofiles": status.removal_subprofiles,
+        "living": status.removal_living,
+        "reasons": status.removal_reasons,
+        "held_until": status.removal_held_until,
+    }))
+}
+
 /// What is being done inside the state, in words.
 fn phase(status: &Status, state: State) -> &'static str {
     match state {
@@ -99,8 +113,8 @@ fn phase(status: &Status, state: State) -> &'static str {
         State::Preparing if status.rows_total.is_none() => "surveying the payload",
         State::Preparing => "preparing its index",
         State::Applying => "applying rows",
-        State::Finishing => "finishing",
-        State::Held => "held for approval",
+        State::Finishing => "removing what is missing",
+        State::Held => "all rows are applied; nothing is removed before it is approved",
         State::Paused => "paused",
         State::Completed | State::CompletedWithRejects => "done",
         State::Failed => "failed",

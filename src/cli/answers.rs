@@ -67,6 +67,9 @@ pub(super) struct Import {
     /// Counts of subprofiles touched.
     #[serde(default)]
     pub(super) subprofiles: Effects,
+    /// What would be removed, or was.
+    #[serde(default)]
+    pub(super) removal: Option<Removal>,
     /// How far it is.
     #[serde(default)]
     pub(super) progress: Numbers,
@@ -88,6 +91,29 @@ pub(super) struct Import {
     /// The answer as it came, for `--json`.
     #[serde(skip)]
     pub(super) raw: Value,
+}
+
+/// The removal of an import that has one.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Removal {
+    /// Profiles, as counted last.
+    #[serde(default)]
+    pub(super) profiles: u64,
+    /// Subprofiles.
+    #[serde(default)]
+    pub(super) subprofiles: u64,
+    /// Why it is held.
+    #[serde(default)]
+    pub(super) reasons: Vec<Reason>,
+}
+
+/// One reason of the brake.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Reason {
+    /// The stable code.
+    pub(super) code: String,
+    /// Which limit, and by how much.
+    pub(super) detail: String,
 }
 
 fn unknown() -> String {

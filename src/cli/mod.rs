@@ -30,7 +30,7 @@ pub use definition::ImportArgs;
 pub use exit::Exit;
 pub use overview::OverviewArgs;
 pub use rejects::RejectsArgs;
-pub use status::{IdArgs, StatusArgs};
+pub use status::{ApproveArgs, IdArgs, StatusArgs};
 pub use token::TokenArgs;
 
 use client::Client;
@@ -51,6 +51,12 @@ pub enum Command {
     /// Cancel an import at its next chunk; rows already applied stay applied
     #[command(after_help = exit::HELP)]
     Cancel(IdArgs),
+    /// Let a removal go on that the brake holds
+    #[command(after_help = exit::HELP)]
+    Approve(ApproveArgs),
+    /// Complete a held import without its removal
+    #[command(after_help = exit::HELP)]
+    Refuse(IdArgs),
     /// Fetch the rows that were not applied, each with its reason
     #[command(after_help = exit::HELP)]
     Rejects(RejectsArgs),
@@ -70,7 +76,10 @@ impl Command {
         match self {
             Command::Import(args) => &args.connection,
             Command::Status(args) => &args.connection,
-            Command::Start(args) | Command::Cancel(args) => &args.connection,
+            Command::Start(args) | Command::Cancel(args) | Command::Refuse(args) => {
+                &args.connection
+            }
+            Command::Approve(args) => &args.import.connection,
             Command::Rejects(args) => &args.connection,
             Command::Databases(args) => &args.connection,
             Command::Token(args) => &args.connection,
@@ -97,6 +106,8 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args, &client).await,
         Command::Start(args) => status::request(args, "start", &client).await,
         Command::Cancel(args) => status::request(args, "cancel", &client).await,
+        Command::Approve(args) => status::approve(args, &client).await,
+        Command::Refuse(args) => status::request(args, "refuse", &client).await,
         Command::Rejects(args) => rejects::run(args, &client).await,
         Command::Databases(args) => databases::run(args, &client).await,
         Command::Token(args) => token::run(args, &client).await,

@@ -1,6 +1,7 @@
-//! `longshore status`, `cancel` and `start`: how imports stand, and the two requests about one.
+//! `longshore status`, and the requests about one import: start, cancel, approve, refuse.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::answers::Import;
 use super::client::{Client, List};
@@ -47,6 +48,22 @@ pub struct IdArgs {
     pub(super) connection: Connection,
 }
 
+/// Arguments of `longshore approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    #[command(flatten)]
+    pub(super) import: IdArgs,
+    /// How many profiles and subprofiles may be removed, as the status says
+    #[arg(long, value_name = "N")]
+    removals: u64,
+}
+
+/// Lets a held removal go on.
+pub(super) async fn approve(args: ApproveArgs, client: &Client) -> Result<Exit, Failure> {
+    let body = serde_json::json!({ "removals": args.removals });
+    send(args.import, ("approve", Some(body)), client).await
+}
+
 /// Shows one import, watches it, or lists the newest.
 pub(super) async fn run(args: StatusArgs, client: &Client) -> Result<Exit, Failure> {
     match &args.id {
@@ -65,9 +82,16 @@ pub(super) async fn request(
     verb: &'static str,
     client: &Client,
 ) -> Result<Exit, Failure> {
-    let raw = client
-        .post(&["v1", "imports", &args.id, verb], None)
-        .await?;
+    send(args, (verb, None), client).await
+}
+
+async fn send(
+    args: IdArgs,
+    (verb, body): (&'static str, Option<Value>),
+    client: &Client,
+) -> Result<Exit, Failure> {
+    let path = ["v1", "imports", &args.id, verb];
+    let raw = client.post(&path, body.as_ref()).await?;
     if args.json {
         say(&raw.to_string());
         return Ok(Exit::Done);

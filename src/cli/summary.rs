@@ -111,10 +111,7 @@ fn error(import: &Import) -> Option<String> {
 pub(super) fn next_step(import: &Import) -> Option<String> {
     let id = plain(&import.id);
     let step = match import.state.as_str() {
-        "held" => format!(
-            "A brake holds it: approve with POST /v1/imports/{id}/approve, or refuse with \
-             POST /v1/imports/{id}/refuse."
-        ),
+        "held" => held(import, &id),
         "paused" => format!("It goes on after POST /v1/imports/{id}/resume."),
         "draft" => format!("It starts with: longshore start {id}"),
         "completed_with_rejects" => {
@@ -124,6 +121,30 @@ pub(super) fn next_step(import: &Import) -> Option<String> {
         _ => format!("Watch it: longshore status {id} --watch"),
     };
     Some(step)
+}
+
+/// Why the brake holds it, and the ways out.
+fn held(import: &Import, id: &str) -> String {
+    let Some(removal) = &import.removal else {
+        return format!("A brake holds it: longshore approve {id}, or longshore refuse {id}");
+    };
+    let mut lines: Vec<String> = removal
+        .reasons
+        .iter()
+        .map(|reason| {
+            format!(
+                "  held: {} ({})",
+                plain(&reason.detail),
+                plain(&reason.code)
+            )
+        })
+        .collect();
+    let removals = removal.profiles + removal.subprofiles;
+    lines.push(format!(
+        "Nothing is removed yet. Approve: longshore approve {id} --removals {removals}; complete \
+         without the removal: longshore refuse {id}; whom it would take: GET /v1/imports/{id}/removals"
+    ));
+    lines.join("\n")
 }
 
 /// The first rejects, as a table.

@@ -35,6 +35,7 @@ mod naming;
 mod permitting;
 mod reading_back;
 mod real_data;
+mod removing;
 mod repeating;
 mod replaying;
 mod ringing;

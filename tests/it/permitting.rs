@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp, answer, make_token};
 
 /// Every route below /v1 with the scope it needs.
-const ROUTES: [(&str, &str, Scope); 20] = [
+const ROUTES: [(&str, &str, Scope); 24] = [
     ("GET", "/databases", Scope::Read),
     ("POST", "/databases", Scope::Write),
     ("GET", "/databases/{database}", Scope::Read),
+    ("PATCH", "/databases/{database}", Scope::Write),
     ("POST", "/databases/{database}/fields", Scope::Write),
     ("POST", "/databases/{database}/collections", Scope::Write),
     ("POST", "/databases/{database}/links", Scope::Write),
@@ -31,6 +32,9 @@ const ROUTES: [(&str, &str, Scope); 20] = [
     ("GET", "/imports/{import}", Scope::Read),
     ("PUT", "/imports/{import}/payload", Scope::Write),
     ("GET", "/imports/{import}/rejects", Scope::Read),
+    ("GET", "/imports/{import}/removals", Scope::Read),
+    ("POST", "/imports/{import}/approve", Scope::Write),
+    ("POST", "/imports/{import}/refuse", Scope::Write),
     ("POST", "/imports/{import}/start", Scope::Write),
     ("POST", "/imports/{import}/cancel", Scope::Write),
     ("GET", "/overview", Scope::Read),
@@ -93,6 +97,8 @@ async fn try_route(app: &TestApp, token: &str, (method, path): (&str, &str)) -> 
             "application/json",
             r#"{"name":"Planted","database":"people"}"#,
         ),
+        Some("approve") => ("application/json", r#"{"removals":1}"#),
+        _ if method == "PATCH" => ("application/json", r#"{"brake":{"count":1}}"#),
         _ => ("application/json", "{}"),
     };
     answer(request.header("content-type", media).body(body)).await

@@ -370,7 +370,15 @@ fn no_statement_over_typed_tables_is_left_out() {
         "mod::key_index_name",
         "mod::one",
         "mod::page",
+        "mod::some",
         "mod::update",
+        "removal::count_profiles",
+        "removal::count_subprofiles",
+        "removal::keep_children",
+        "removal::keep_profiles",
+        "removal::keep_subprofiles",
+        "removal::profile_victims",
+        "removal::subprofile_victims",
     ];
     assert_eq!(named, run);
 }

@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     WaitsForRetry,
     /// It was given back because this worker stops.
     Released,
+    /// The brake holds it. These may be next.
+    Held(Vec<i64>),
     /// It ended with all of its rows rejected or untouched. These may be next.
     Refused(Vec<i64>),
     /// It was cancelled on request. These may be next.

@@ -6,10 +6,13 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use longshore_core::error::Error;
+use longshore_core::import::RemovalState;
 use longshore_core::limits::{CHUNK_LOG_KEPT_DAYS, PAYLOAD_KEPT_DAYS};
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::connect::{lock_database, own_connection};
-use longshore_core::store::{chunks, idempotency, imports, leases, turns, workers};
+use longshore_core::store::{
+    chunks, idempotency, imports, leases, payloads, removal, turns, workers,
+};
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
@@ -62,10 +65,37 @@ async fn sweep(
     for database in to_wake {
         wake_next(context, connection, database).await?;
     }
+    for (import, database) in removal::overdue(connection).await? {
+        expire(context, connection, (import, database)).await?;
+    }
     if cleared.is_none_or(|at| at.elapsed() > CLEARING) {
         *cleared = Some(Instant::now());
         clear(context, connection).await?;
     }
+    Ok(())
+}
+
+/// Nobody decided about a removal in time: the import ends without it.
+async fn expire(
+    context: &Context,
+    connection: &mut PgConnection,
+    (import, database): (i64, i64),
+) -> Result<(), Error> {
+    let mut tx = connection.begin().await?;
+    lock_database(&mut tx, database).await?;
+    leases::lock(&mut tx, import).await?;
+    if removal::find(&mut tx, import).await?.state != RemovalState::Held {
+        return Ok(());
+    }
+    let warning = "Nobody approved the removal in time: nothing was removed.";
+    imports::warn(&mut tx, import, warning).await?;
+    removal::end(&mut tx, import, RemovalState::Expired).await?;
+    imports::complete(&mut tx, import).await?;
+    leases::close(&mut tx, import).await?;
+    let woken = turns::wake_next(&mut tx, database).await?;
+    tx.commit().await?;
+    tracing::warn!(import, "a held removal expired");
+    ring_applying(context, woken).await;
     Ok(())
 }
 
@@ -78,12 +108,16 @@ async fn wake_next(
     lock_database(&mut tx, database).await?;
     let woken = turns::wake_next(&mut tx, database).await?;
     tx.commit().await?;
-    let woken: Vec<_> = woken
+    ring_applying(context, woken).await;
+    Ok(())
+}
+
+async fn ring_applying(context: &Context, imports: Vec<i64>) {
+    let due: Vec<_> = imports
         .into_iter()
         .map(|id| (id, Verb::Apply.as_str().to_owned()))
         .collect();
-    ring(context, &woken).await;
-    Ok(())
+    ring(context, &due).await;
 }
 
 /// While tickets still wait, whoever pops them finds what is due; only a silent bell is rung again.
@@ -132,9 +166,11 @@ async fn ring(context: &Context, due: &[(i64, String)]) {
 async fn clear(context: &Context, connection: &mut PgConnection) -> Result<(), Error> {
     idempotency::forget_old(connection).await?;
     workers::forget_lost(connection).await?;
+    while removal::purge_seen(connection).await? {}
+    while removal::forget_changes(connection).await? {}
     while chunks::forget_old(connection, CHUNK_LOG_KEPT_DAYS).await? > 0 {}
     loop {
-        let old = imports::forget_old_payloads(connection, PAYLOAD_KEPT_DAYS).await?;
+        let old = payloads::forget_old(connection, PAYLOAD_KEPT_DAYS).await?;
         if old.is_empty() {
             break;
         }
@@ -143,7 +179,7 @@ async fn clear(context: &Context, connection: &mut PgConnection) -> Result<(), E
         }
     }
     let old = context.payloads.older_than(ORPHAN_AGE).await?;
-    let orphans = imports::orphaned_payloads(connection, &old).await?;
+    let orphans = payloads::orphaned(connection, &old).await?;
     for key in orphans.into_iter().collect::<HashSet<_>>() {
         tracing::info!("a payload that no import names is deleted");
         context.payloads.delete(&key).await?;

@@ -208,6 +208,10 @@ impl Worker {
                 tracing::info!(import, "complete");
                 self.ring(Verb::Apply, &next).await;
             }
+            Ok(Outcome::Held(next)) => {
+                tracing::info!(import, "held for approval");
+                self.ring(Verb::Apply, &next).await;
+            }
             Ok(Outcome::Refused(next)) => {
                 tracing::info!(import, "refused as a whole");
                 self.ring(Verb::Apply, &next).await;

@@ -98,6 +98,14 @@ impl Judge<'_> {
                 "key_fields needs at least one field.",
             );
         }
+        let may_remove = matches!(
+            definition.action,
+            Action::Update | Action::UpdateOrAdd | Action::IgnoreOrAdd
+        );
+        if definition.remove_missing && !may_remove {
+            let detail = "remove_missing goes with update, update_or_add and ignore_or_add.";
+            self.complain(Code::IncompatibleOptions, "remove_missing", detail);
+        }
         if self.raw("delete_target").is_some() && definition.action != Action::Delete {
             let detail = "delete_target goes with the action delete.";
             self.complain(Code::IncompatibleOptions, "delete_target", detail);
@@ -108,7 +116,6 @@ impl Judge<'_> {
         let asked = [
             ("callback_url", definition.callback_url.is_some()),
             ("followups", definition.followups),
-            ("remove_missing", definition.remove_missing),
         ];
         for (member, asked) in asked {
             if asked {

@@ -270,14 +270,14 @@ mod tests {
     #[test]
     fn a_definition_is_judged_whole() {
         let found = complaints(
-            r#"{"action":"upsrt","kez":1,"autostart":"yes","remove_missing":true,"delimiter":"x"}"#,
+            r#"{"action":"upsrt","kez":1,"autostart":"yes","followups":true,"delimiter":"x"}"#,
         );
         for expected in [
             (Code::MissingField, "/database"),
             (Code::InvalidEnum, "/action"),
             (Code::UnknownField, "/kez"),
             (Code::InvalidType, "/autostart"),
-            (Code::NotAvailable, "/remove_missing"),
+            (Code::NotAvailable, "/followups"),
             (Code::InvalidEnum, "/delimiter"),
         ] {
             assert!(
@@ -292,7 +292,6 @@ mod tests {
         let base = r#""database":"d","action":"add""#;
         for member in [
             r#""followups":true"#,
-            r#""remove_missing":true"#,
             r#""callback_url":"https://x.example/""#,
         ] {
             assert_eq!(

@@ -23,6 +23,7 @@ pub fn bind(
         action: definition.action,
         delete_target: definition.delete_target,
         policies: definition.policies.clone(),
+        remove_missing: definition.remove_missing,
         sides: sides(definition, database, &places.columns),
         targets: Vec::new(),
         columns: columns.to_vec(),

@@ -23,6 +23,8 @@ pub struct Plan {
     pub delete_target: DeleteTarget,
     /// What is done where doors differ.
     pub policies: Policies,
+    /// Whether what the payload does not name is removed.
+    pub remove_missing: bool,
     /// The profiles first, then one side for every collection that the payload addresses.
     pub sides: Vec<Side>,
     /// What becomes of each column of the payload, in its order.
@@ -196,6 +198,16 @@ impl Plan {
     #[must_use]
     pub fn goes_row_by_row(&self) -> bool {
         !self.sides[0].alternatives.is_empty() || self.writes_unique_fields()
+    }
+
+    /// The tables that a removal cleans: the profiles', then those of the collections that the payload
+    /// addresses, in the order of their numbers.
+    #[must_use]
+    pub fn cleaned_tables(&self) -> Vec<i64> {
+        let cleaned = self.sides.iter().filter(|side| side.link.is_none());
+        let mut tables: Vec<i64> = cleaned.map(|side| side.number.0).collect();
+        tables.sort_unstable();
+        tables
     }
 
     /// Whether all rows are applied or none.

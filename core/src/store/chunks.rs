@@ -29,6 +29,8 @@ pub struct Done {
     pub linked: Effects,
     /// Cells that were converted.
     pub coerced: i64,
+    /// Rows whose key could not be read, where that matters.
+    pub keys_unread: i64,
 }
 
 /// Where the import stands. None before its first turn.
@@ -81,7 +83,8 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
              subprofiles_updated = subprofiles_updated + $15,
              subprofiles_deleted = subprofiles_deleted + $16, coerced = coerced + $17,
              links_created = links_created + $18, links_deleted = links_deleted + $19,
-             linked_created = linked_created + $20, linked_updated = linked_updated + $21
+             linked_created = linked_created + $20, linked_updated = linked_updated + $21,
+             keys_unread = keys_unread + $22
          where import_id = $1 and lane = 0 and epoch = $2 and next_row = $3",
     )
     .bind(span.import_id)
@@ -105,6 +108,7 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
     .bind(done.links.deleted)
     .bind(done.linked.created)
     .bind(done.linked.updated)
+    .bind(done.keys_unread)
     .execute(tx)
     .await?;
     if moved.rows_affected() == 0 {

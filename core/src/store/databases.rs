@@ -39,6 +39,7 @@ pub struct NewCollection {
     pub fields: Vec<NewField>,
 }
 
+/// What every database row is read as.
 #[derive(FromRow)]
 struct DatabaseRow {
     id: i64,

@@ -5,8 +5,8 @@ use sqlx::{FromRow, PgConnection};
 
 use crate::definition::Definition;
 use crate::error::Error;
-use crate::import::{Failure, State};
-use crate::store::leases;
+use crate::import::{Failure, RemovalState, State};
+use crate::store::{leases, removal};
 
 /// The channel on which changes of an import are announced, with its number.
 pub const CHANNEL: &str = "longshore_imports";
@@ -121,7 +121,7 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, E
     let (inline, key) = rest_columns(new.snapshot);
     let definition = serde_json::to_value(new.definition)
         .map_err(|error| Error::Unreadable(error.to_string()))?;
-    Ok(sqlx::query_scalar(
+    let id = sqlx::query_scalar(
         "insert into imports (account_id, database_id, name, state, definition, turn,
                               payload_inline, payload_key, payload_bytes, payload_sha256)
          values ($1, $2, $3, $4, $5, case when $4 <> 'draft' then nextval('turns') end, $6, $7, $8, $9)
@@ -136,8 +136,12 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, E
     .bind(key)
     .bind(new.snapshot.map(|snapshot| snapshot.bytes))
     .bind(new.snapshot.map(|snapshot| snapshot.sha256.as_slice()))
-    .fetch_one(tx)
-    .await?)
+    .fetch_one(&mut *tx)
+    .await?;
+    if new.definition.remove_missing && new.state != State::Draft {
+        removal::note_acceptance(tx, id).await?;
+    }
+    Ok(id)
 }
 
 fn rest_columns(snapshot: Option<&Snapshot>) -> (Option<&[u8]>, Option<&str>) {
@@ -217,6 +221,9 @@ pub async fn keep_snapshot(
     .execute(&mut *tx)
     .await?;
     expect_one(kept.rows_affected())?;
+    if state != State::Draft {
+        removal::note_acceptance(tx, id).await?;
+    }
     leases::note_size(tx, id).await
 }
 
@@ -225,6 +232,19 @@ pub async fn queue(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
     let queued = sqlx::query(
         "update imports set state = 'queued', turn = nextval('turns'), version = version + 1
          where id = $1 and state = 'draft'",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    expect_one(queued.rows_affected())?;
+    removal::note_acceptance(tx, id).await
+}
+
+/// A held import whose removal was approved waits for its turn again.
+pub async fn queue_again(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    let queued = sqlx::query(
+        "update imports set state = 'queued', version = version + 1
+         where id = $1 and state = 'held'",
     )
     .bind(id)
     .execute(tx)
@@ -265,6 +285,15 @@ pub async fn keep_survey(
     leases::note_size(tx, id).await
 }
 
+/// Something about it changed that it does not keep itself.
+pub async fn touch(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    sqlx::query("update imports set version = version + 1 where id = $1")
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+    announce(tx, id).await
+}
+
 /// Adds a line to what the client should know.
 pub async fn warn(tx: &mut PgConnection, id: i64, warning: &str) -> Result<(), Error> {
     sqlx::query(
@@ -281,9 +310,9 @@ pub async fn warn(tx: &mut PgConnection, id: i64, warning: &str) -> Result<(), E
 /// Rows may be applied from here on: the import has its turn, its snapshot and its index.
 pub async fn begin_applying(tx: &mut PgConnection, id: i64, epoch: i64) -> Result<(), Error> {
     let begun = sqlx::query(
-        "update imports set state = 'applying', applying_at = coalesce(applying_at, now()),
-             version = version + 1
-         where id = $1 and state in ('preparing', 'applying')",
+        "update imports set applying_at = coalesce(applying_at, now()), version = version + 1,
+             state = case when state = 'finishing' then state else 'applying' end
+         where id = $1 and state in ('queued', 'preparing', 'applying', 'finishing')",
     )
     .bind(id)
     .execute(&mut *tx)
@@ -310,7 +339,7 @@ pub async fn complete(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
          from (select sum(created + updated + unchanged + ignored + deleted + rejected) as rows,
                       sum(rejected) as rejected
                from lanes where import_id = $1) b
-         where i.id = $1 and i.state = 'applying' and i.rows_total = b.rows",
+         where i.id = $1 and i.state in ('applying', 'finishing', 'held') and i.rows_total = b.rows",
     )
     .bind(id)
     .execute(&mut *tx)
@@ -333,6 +362,7 @@ pub async fn fail(tx: &mut PgConnection, id: i64, failure: &Failure) -> Result<(
     .bind(sqlx::types::Json(failure))
     .execute(&mut *tx)
     .await?;
+    removal::end(tx, id, RemovalState::Refused).await?;
     announce(tx, id).await
 }
 
@@ -345,6 +375,7 @@ pub async fn cancel(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
     .bind(id)
     .execute(&mut *tx)
     .await?;
+    removal::end(tx, id, RemovalState::Refused).await?;
     announce(tx, id).await
 }
 
@@ -356,37 +387,6 @@ pub async fn announce(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
         .execute(tx)
         .await?;
     Ok(())
-}
-
-/// Imports that ended before `days` days whose payload is still kept in the store.
-pub async fn forget_old_payloads(
-    connection: &mut PgConnection,
-    days: i32,
-) -> Result<Vec<String>, Error> {
-    Ok(sqlx::query_scalar(
-        "update imports i set payload_key = null
-         from (select id, payload_key from imports
-               where payload_key is not null and finished_at < now() - make_interval(days => $1)
-               order by id limit 100 for update skip locked) o
-         where i.id = o.id returning o.payload_key",
-    )
-    .bind(days)
-    .fetch_all(connection)
-    .await?)
-}
-
-/// Which of these keys belong to no import.
-pub async fn orphaned_payloads(
-    connection: &mut PgConnection,
-    keys: &[String],
-) -> Result<Vec<String>, Error> {
-    Ok(sqlx::query_scalar(
-        "select k from unnest($1::text[]) k
-         where not exists (select from imports where payload_key = k)",
-    )
-    .bind(keys)
-    .fetch_all(connection)
-    .await?)
 }
 
 /// A guarded change that touched nothing means that someone else was first.

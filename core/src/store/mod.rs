@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod binary;
+pub mod changes;
 pub mod chunks;
 pub mod connect;
 pub mod databases;
@@ -13,10 +14,13 @@ pub mod indexes;
 pub mod leases;
 pub mod links;
 pub mod overview;
+pub mod payloads;
 pub mod profiles;
 pub mod rejects;
+pub mod removal;
 pub mod status;
 pub mod turns;
 pub mod typed;
+pub mod victims;
 pub mod widening;
 pub mod workers;

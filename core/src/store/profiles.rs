@@ -95,6 +95,22 @@ pub async fn one(
     profile(&row.ok_or(Error::NotFound("profile"))?, fields.len(), false)
 }
 
+/// The profiles, or subprofiles, with these ids.
+pub async fn some(
+    connection: &mut PgConnection,
+    (number, fields): (TableNumber, &[Field]),
+    (ids, with_parent): (&[i64], bool),
+) -> Result<Vec<Profile>, Error> {
+    let statement = typed::some(number, fields, with_parent);
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| profile(row, fields.len(), with_parent))
+        .collect()
+}
+
 /// The subprofiles of some profiles.
 pub async fn children(
     connection: &mut PgConnection,

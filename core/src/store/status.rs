@@ -66,6 +66,22 @@ pub struct Status {
     pub rejected: i64,
     /// Cells that were converted.
     pub coerced: i64,
+    /// The removal, if the import has one: its state.
+    pub removal_state: Option<String>,
+    /// Why it is held.
+    pub removal_reasons: Option<serde_json::Value>,
+    /// Profiles that would go, as counted last.
+    pub removal_profiles: Option<i64>,
+    /// Subprofiles that would go.
+    pub removal_subprofiles: Option<i64>,
+    /// Profiles that were there.
+    pub removal_living: Option<i64>,
+    /// Until when it waits for somebody to decide.
+    pub removal_held_until: Option<DateTime<Utc>>,
+    /// Profiles removed.
+    pub profiles_removed: i64,
+    /// Subprofiles removed.
+    pub subprofiles_removed: i64,
     /// Links made.
     pub links_created: i64,
     /// Links undone.
@@ -138,12 +154,16 @@ pub async fn page(
              coalesce(l.cancel_requested, false) as cancel_requested,
              case when l.due_at > now() then l.due_at end as retry_at,
              b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
-             b.coerced, b.links_created, b.links_deleted, b.linked_created, b.linked_updated,
+             r.state as removal_state, r.reasons as removal_reasons,
+             r.profiles as removal_profiles, r.subprofiles as removal_subprofiles,
+             r.living as removal_living, r.held_until as removal_held_until,
+             b.profiles_removed, b.subprofiles_removed, b.coerced, b.links_created, b.links_deleted, b.linked_created, b.linked_updated,
              b.profiles_created, b.profiles_updated, b.profiles_deleted,
              b.subprofiles_created, b.subprofiles_updated, b.subprofiles_deleted
          from imports i
          join databases d on d.id = i.database_id
          left join leases l on l.import_id = i.id
+         left join removals r on r.import_id = i.id
          cross join lateral (
              select coalesce(sum(chunks), 0)::bigint as chunks,
                  coalesce(sum(created), 0)::bigint as created,
@@ -152,6 +172,8 @@ pub async fn page(
                  coalesce(sum(ignored), 0)::bigint as ignored,
                  coalesce(sum(deleted), 0)::bigint as deleted,
                  coalesce(sum(rejected), 0)::bigint as rejected,
+                 coalesce(sum(profiles_removed), 0)::bigint as profiles_removed,
+                 coalesce(sum(subprofiles_removed), 0)::bigint as subprofiles_removed,
                  coalesce(sum(coerced), 0)::bigint as coerced,
                  coalesce(sum(links_created), 0)::bigint as links_created,
                  coalesce(sum(links_deleted), 0)::bigint as links_deleted,

@@ -64,6 +64,16 @@ pub(crate) struct Position {
     pub(crate) line: i64,
 }
 
+/// How far a chunk was filled.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    slots: usize,
+    keys: usize,
+    unfolded: usize,
+    buffer: usize,
+    coerced: i64,
+}
+
 /// Rows that are applied in one transaction.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -89,6 +99,10 @@ pub(crate) struct Chunk {
     pub(crate) versions: Vec<Version>,
     /// Cells that were converted.
     pub(crate) coerced: i64,
+    /// Where an import removes what is missing: the keys of rows that are rejected.
+    pub(crate) named: Option<Box<Chunk>>,
+    /// Rejected rows whose keys cannot be read.
+    pub(crate) keys_unread: i64,
     pub(crate) buffer: Vec<u8>,
 }
 
@@ -107,8 +121,32 @@ impl Chunk {
             keyless: HashSet::new(),
             versions: Vec::new(),
             coerced: 0,
+            named: None,
+            keys_unread: 0,
             buffer: Vec::new(),
         }
+    }
+
+    /// Where the next row begins.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            slots: self.slots.len(),
+            keys: self.keys.len(),
+            unfolded: self.unfolded.len(),
+            buffer: self.buffer.len(),
+            coerced: self.coerced,
+        }
+    }
+
+    /// Takes back what was added of a row that is not one.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        let this_row = self.rows.len();
+        self.slots.truncate(mark.slots);
+        self.keys.truncate(mark.keys);
+        self.unfolded.truncate(mark.unfolded);
+        self.buffer.truncate(mark.buffer);
+        self.keyless.retain(|(row, _)| *row != this_row);
+        self.coerced = mark.coerced;
     }
 
     pub(crate) fn slot(&self, row: usize, side: usize, field: usize) -> Slot {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use longshore_core::cell::Cell;
 use longshore_core::code::Code;
 use longshore_core::error::{Class, Error, violated};
-use longshore_core::import::{Effects, Reject, Totals};
+use longshore_core::import::{Effects, Reject, State, Totals};
 use longshore_core::plan::Plan;
 use longshore_core::store::chunks::{self, Done, Span};
 use longshore_core::store::connect::lock_databases;
@@ -15,6 +15,7 @@ use longshore_core::value;
 use sqlx::{Connection, PgConnection};
 
 use super::chunk::{Chunk, Slot};
+use super::name;
 use super::typing::{field_name, shown};
 use super::write::{self, Piece};
 
@@ -38,6 +39,8 @@ impl Target<'_> {
 pub(crate) enum Committed {
     /// There is more to apply.
     More,
+    /// All rows are applied; the removal comes next.
+    Rows,
     /// The import is complete; these may be next on its database.
     Complete(Vec<i64>),
 }
@@ -48,7 +51,7 @@ pub(crate) async fn commit(
     target: &Target<'_>,
     chunk: &mut Chunk,
 ) -> Result<Committed, Error> {
-    fold_keys(connection, chunk).await?;
+    fold_all_keys(connection, chunk).await?;
     if !target.plan.goes_row_by_row() {
         match attempt(connection, target, chunk, Cut::Whole).await {
             Err(error) if error.class() == Class::Data => {}
@@ -65,6 +68,14 @@ enum Cut {
     Whole,
     /// Under savepoints, cut smaller where the data makes an error.
     Pieces,
+}
+
+async fn fold_all_keys(connection: &mut PgConnection, chunk: &mut Chunk) -> Result<(), Error> {
+    fold_keys(connection, chunk).await?;
+    match &mut chunk.named {
+        Some(named) => fold_keys(connection, named).await,
+        None => Ok(()),
+    }
 }
 
 async fn fold_keys(connection: &mut PgConnection, chunk: &mut Chunk) -> Result<(), Error> {
@@ -104,13 +115,17 @@ async fn attempt(
     }
     let span = crate::plant::before_checkpoint(&mut tx, span).await?;
     chunks::move_checkpoint(&mut tx, span, &outcome.done).await?;
-    let next = if chunk.last {
-        Some(complete(&mut tx, target).await?)
-    } else {
-        None
+    let committed = match (chunk.last, target.plan.remove_missing) {
+        (false, _) => Committed::More,
+        (true, false) => Committed::Complete(complete(&mut tx, target).await?),
+        (true, true) => {
+            leases::fence(&mut tx, target.import_id, target.epoch).await?;
+            imports::enter(&mut tx, target.import_id, State::Finishing).await?;
+            Committed::Rows
+        }
     };
     tx.commit().await?;
-    Ok(next.map_or(Committed::More, Committed::Complete))
+    Ok(committed)
 }
 
 /// What the rows of a chunk come to, inside a transaction of the caller.
@@ -131,6 +146,7 @@ async fn apply_rows(
         }
         Cut::Pieces => in_pieces(tx, target, chunk, &mut outcome).await?,
     }
+    name::protect_rejected(tx, target.plan, chunk, target.import_id).await?;
     outcome.rejects.sort_by_key(|reject| reject.number);
     Ok(outcome)
 }
@@ -141,7 +157,7 @@ pub(crate) async fn apply_within(
     target: &Target<'_>,
     chunk: &mut Chunk,
 ) -> Result<Outcome, Error> {
-    fold_keys(tx, chunk).await?;
+    fold_all_keys(tx, chunk).await?;
     if !target.plan.goes_row_by_row() {
         let mut savepoint = tx.begin().await?;
         match apply_rows(&mut savepoint, target, chunk, Cut::Whole).await {
@@ -201,7 +217,11 @@ async fn in_pieces(
             Err(error) if error.class() == Class::Data => {
                 savepoint.rollback().await?;
                 match piece.len() {
-                    1 => outcome.refuse(refused_row(target.plan, chunk, piece.start, &error)),
+                    1 => {
+                        let reject = refused_row(target.plan, chunk, piece.start, &error);
+                        outcome.refuse(reject);
+                        name::protect(tx, target.plan, (chunk, piece), target.import_id).await?;
+                    }
                     _ => todo.extend(halves(piece)),
                 }
             }
@@ -288,6 +308,7 @@ impl Outcome {
         };
         outcome.done.totals.rejected = chunk.rejects.len() as i64;
         outcome.done.coerced = chunk.coerced;
+        outcome.done.keys_unread = chunk.keys_unread;
         outcome
     }
 
@@ -298,6 +319,7 @@ impl Outcome {
         add_effects(&mut self.done.links, &done.links);
         add_effects(&mut self.done.linked, &done.linked);
         self.done.coerced += done.coerced;
+        self.done.keys_unread += done.keys_unread;
         self.rejects.extend(rejects);
     }
 

@@ -9,7 +9,9 @@ mod decide;
 mod feed;
 mod id;
 mod links;
+mod name;
 mod pace;
+mod remove_missing;
 mod typing;
 mod version;
 mod whole;
@@ -28,7 +30,7 @@ use longshore_core::queue::Verb;
 use longshore_core::store::connect::{lock_database, own_connection};
 use longshore_core::store::imports::{Import, Survey};
 use longshore_core::store::leases::{self, Claim};
-use longshore_core::store::{chunks, databases, imports, indexes, turns};
+use longshore_core::store::{chunks, databases, imports, indexes, removal, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 
@@ -56,15 +58,16 @@ pub(crate) async fn run(
     if leases::cancel_requested(connection, import.id, held.epoch).await? {
         return cancel(connection, &import, held.epoch).await;
     }
+    let database = databases::by_number(connection, import.database_id).await?;
     let mut job = Job {
         context,
         import: &import,
+        database: &database,
         held,
         rescues: claim.rescues,
         rows: 0,
     };
-    let database = databases::by_number(connection, import.database_id).await?;
-    let survey = match job.survey(connection, &database).await? {
+    let survey = match job.survey(connection).await? {
         ControlFlow::Continue(survey) => survey,
         ControlFlow::Break(outcome) => return Ok(outcome),
     };
@@ -72,7 +75,7 @@ pub(crate) async fn run(
     let plan = plan::bind(&import.definition, &database, &survey.columns)
         .map_err(|complaints| fail_for(&complaints))?;
     job.ensure_indexes(connection, &plan).await?;
-    if !job.take_turn(connection).await? {
+    if !job.take_turn(connection, &plan).await? {
         return Ok(Outcome::WaitsForTurn);
     }
     job.apply(connection, Arc::new(plan)).await
@@ -81,6 +84,7 @@ pub(crate) async fn run(
 struct Job<'a> {
     context: &'a Context,
     import: &'a Import,
+    database: &'a Database,
     held: &'a Held,
     rescues: i32,
     /// Rows of the payload, once it is surveyed.
@@ -92,7 +96,6 @@ impl Job<'_> {
     async fn survey(
         &self,
         connection: &mut PgConnection,
-        database: &Database,
     ) -> Result<ControlFlow<Outcome, Survey>, Stop> {
         if let Some(survey) = &self.import.survey {
             return Ok(ControlFlow::Continue(survey.clone()));
@@ -118,7 +121,7 @@ impl Job<'_> {
         };
         let mut warnings = surveyed.warnings;
         let columns = &surveyed.survey.columns;
-        if let Ok(plan) = plan::bind(&self.import.definition, database, columns) {
+        if let Ok(plan) = plan::bind(&self.import.definition, self.database, columns) {
             warnings.extend(plan.unknown_columns_in_words());
         }
         let mut tx = connection.begin().await?;
@@ -179,7 +182,7 @@ impl Job<'_> {
     }
 
     /// Begins to apply if it is this import's turn; otherwise gives the lease back until it is.
-    async fn take_turn(&self, connection: &mut PgConnection) -> Result<bool, Stop> {
+    async fn take_turn(&self, connection: &mut PgConnection, plan: &Plan) -> Result<bool, Stop> {
         let mut tx = connection.begin().await?;
         lock_database(&mut tx, self.import.database_id).await?;
         leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
@@ -187,6 +190,9 @@ impl Job<'_> {
         match its_turn {
             true => imports::begin_applying(&mut tx, self.import.id, self.held.epoch).await?,
             false => turns::wait(&mut tx, self.import.id, self.held.epoch).await?,
+        }
+        if its_turn && plan.remove_missing {
+            removal::open(&mut tx, self.import.id, &plan.cleaned_tables()).await?;
         }
         tx.commit().await?;
         Ok(its_turn)
@@ -245,6 +251,10 @@ impl Job<'_> {
         }
         let first_row = self.next_row(connection).await?;
         let target = self.target(plan);
+        if plan.remove_missing && first_row > self.rows {
+            let ends = (self.database, &target);
+            return self.remove_missing(connection, ends).await;
+        }
         let pace = Arc::new(Pace::after(carefulness));
         let mut chunks = self.read_from(plan, (first_row, &pace)).await?;
         loop {
@@ -257,10 +267,13 @@ impl Job<'_> {
                 return Ok(outcome);
             }
             let began = Instant::now();
-            if let Committed::Complete(next) =
-                commit::commit(connection, &target, &mut chunk).await?
-            {
-                return Ok(Outcome::Complete(next));
+            match commit::commit(connection, &target, &mut chunk).await? {
+                Committed::More => {}
+                Committed::Complete(next) => return Ok(Outcome::Complete(next)),
+                Committed::Rows => {
+                    let ends = (self.database, &target);
+                    return self.remove_missing(connection, ends).await;
+                }
             }
             *failures = 0;
             pace.learn(
@@ -340,6 +353,7 @@ impl Job<'_> {
         );
         let mut chunk = Chunk::new(Layout::new(plan), row);
         chunk.next_row = row + 1;
+        chunk.keys_unread = 1;
         chunk.rejects.push(Reject {
             number: row,
             line: 0,

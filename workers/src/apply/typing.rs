@@ -13,32 +13,24 @@ use longshore_core::value;
 
 use super::chunk::{Chunk, Position, Slot, is_white};
 use super::id;
+use super::name;
 use super::version::add_version;
 use crate::rows::{Fault, Row};
 
 /// Adds a row to the chunk, typed or as a reject.
 pub(crate) fn add_row(plan: &Plan, columns: &[String], row: &Row, chunk: &mut Chunk) {
-    let marks = (
-        chunk.slots.len(),
-        chunk.keys.len(),
-        chunk.unfolded.len(),
-        chunk.buffer.len(),
-    );
-    let this_row = chunk.rows.len();
-    let coerced = chunk.coerced;
-    let typed = type_cells(plan, columns, row, chunk)
-        .and_then(|()| (0..plan.sides.len()).try_for_each(|side| add_key(plan, side, row, chunk)))
+    let mark = chunk.mark();
+    let typed = type_cells(plan, columns, (row, Cells::All), chunk)
+        .and_then(|()| add_keys(plan, row, chunk))
         .and_then(|()| add_version(plan, row, chunk));
     match typed {
         Ok(()) => chunk.rows.push(position(row)),
         Err(reject) => {
-            chunk.slots.truncate(marks.0);
-            chunk.keys.truncate(marks.1);
-            chunk.unfolded.truncate(marks.2);
-            chunk.buffer.truncate(marks.3);
-            chunk.keyless.retain(|(row, _)| *row != this_row);
-            chunk.coerced = coerced;
+            chunk.rewind(mark);
             chunk.rejects.push(*reject);
+            if plan.remove_missing {
+                name::keep_keys(plan, columns, row, chunk);
+            }
         }
     }
     chunk.next_row += 1;
@@ -54,10 +46,11 @@ pub(crate) fn add_fault(fault: Fault, chunk: &mut Chunk) {
         value: (!fault.value.is_empty()).then_some(fault.value),
         expected: fault.expected,
     });
+    chunk.keys_unread += 1;
     chunk.next_row += 1;
 }
 
-fn position(row: &Row) -> Position {
+pub(super) fn position(row: &Row) -> Position {
     Position {
         number: signed(row.number),
         line: signed(row.line),
@@ -68,10 +61,18 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn type_cells(
+/// Which cells of a row are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cells {
+    All,
+    /// Those that say whom the row means.
+    Keys,
+}
+
+pub(super) fn type_cells(
     plan: &Plan,
     columns: &[String],
-    row: &Row,
+    (row, cells): (&Row, Cells),
     chunk: &mut Chunk,
 ) -> Result<(), Box<Reject>> {
     let first = chunk.slots.len();
@@ -84,8 +85,8 @@ fn type_cells(
         };
         let side_plan = &plan.sides[side];
         // Deleting reads the keys only: what else the row says does not matter.
-        let not_a_key = plan.action == Action::Delete && !side_plan.is_matched_by(place);
-        if not_a_key || plan.passes_over(side) {
+        let keys_only = cells == Cells::Keys || plan.action == Action::Delete;
+        if (keys_only && !side_plan.is_matched_by(place)) || plan.passes_over(side) {
             continue;
         }
         let cell = row.cell(column);
@@ -121,6 +122,11 @@ fn type_cells(
         chunk.slots[place] = slot;
     }
     Ok(())
+}
+
+/// Checks the keys of all sides.
+pub(super) fn add_keys(plan: &Plan, row: &Row, chunk: &mut Chunk) -> Result<(), Box<Reject>> {
+    (0..plan.sides.len()).try_for_each(|side| add_key(plan, side, row, chunk))
 }
 
 /// Checks the key of one side and folds it where its fields ignore case.

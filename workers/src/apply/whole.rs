@@ -5,19 +5,21 @@
 use std::sync::Arc;
 
 use longshore_core::code::Code;
-use longshore_core::import::{Failure, Reject};
+use longshore_core::import::{Failure, Reject, RemovalState};
 use longshore_core::limits::ALL_OR_NOTHING_ROWS_MAX;
 use longshore_core::plan::{Plan, too_many_rows_to_be_whole};
 use longshore_core::store::chunks::{self, Span};
 use longshore_core::store::connect::{lock_database, lock_databases};
-use longshore_core::store::{imports, leases, rejects, turns};
+use longshore_core::store::victims::{self, Scope};
+use longshore_core::store::{imports, leases, rejects, removal, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 
 use super::chunk::Chunk;
 use super::commit::{self, Outcome as Applied};
 use super::pace::Pace;
-use super::{Job, reading_ended};
+use super::remove_missing::remove_chunk;
+use super::{Job, Target, reading_ended};
 use crate::outcome::{Outcome, Stop, fail};
 use crate::rows;
 
@@ -65,6 +67,12 @@ impl Job<'_> {
         };
         chunks::log(&mut tx, span).await?;
         chunks::move_checkpoint(&mut tx, span, &applied.done).await?;
+        if plan.remove_missing
+            && let Some(failure) = self.remove_within(&mut tx, &target).await?
+        {
+            tx.rollback().await?;
+            return Err(Stop::Fail(failure));
+        }
         let next = commit::complete(&mut tx, &target).await?;
         tx.commit().await?;
         Ok(Outcome::Complete(next))
@@ -92,6 +100,40 @@ impl Job<'_> {
             () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
         };
         Ok(next.ok_or_else(reading_ended)??)
+    }
+
+    /// The removal belongs to the whole: where the brake holds it, nothing is kept of the import.
+    async fn remove_within(
+        &self,
+        tx: &mut PgConnection,
+        target: &Target<'_>,
+    ) -> Result<Option<Failure>, Stop> {
+        let id = self.import.id;
+        let removal = removal::find(tx, id).await?;
+        let scope = Scope::of(tx, id, (self.database, &removal.tables)).await?;
+        let (counts, reasons) = victims::judge(tx, &scope, None).await?;
+        if let Some(first) = reasons.first() {
+            let details: Vec<&str> = reasons
+                .iter()
+                .map(|reason| reason.detail.as_str())
+                .collect();
+            return Ok(Some(Failure {
+                code: first.code.clone(),
+                message: format!(
+                    "{} The import is all or nothing, so nothing of it is applied.",
+                    details.join(" ")
+                ),
+                line: None,
+                column: None,
+            }));
+        }
+        removal::judged(tx, id, (&counts.sums, &[]), RemovalState::Removing).await?;
+        let mut after = 0;
+        while let Some(last) = remove_chunk(tx, &scope, (target, after)).await? {
+            after = last;
+        }
+        removal::end(tx, id, RemovalState::Done).await?;
+        Ok(None)
     }
 
     fn is_asked_to_stop(&self) -> bool {

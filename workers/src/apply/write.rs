@@ -13,6 +13,7 @@ use longshore_core::store;
 use longshore_core::store::binary::{ColumnArray, CopyRows, Value};
 use longshore_core::store::chunks::Done;
 use longshore_core::store::profiles::{self, Matches};
+use longshore_core::store::removal;
 use longshore_core::value;
 use sqlx::PgConnection;
 
@@ -32,6 +33,63 @@ pub(crate) enum Piece {
     TooLarge,
 }
 
+/// What rows mean in the database.
+pub(crate) struct Found<'a> {
+    keys: Vec<Key<'a>>,
+    pairs: Vec<Vec<Pair<'a>>>,
+    /// By side.
+    matches: Vec<Matches>,
+    /// There was more than the limit.
+    too_large: bool,
+}
+
+impl Found<'_> {
+    /// The ids of what a removal leaves alone: linked profiles are not in question.
+    pub(crate) fn ids(&self, plan: &Plan) -> Result<Vec<i64>, Error> {
+        let of_database = plan.sides.iter().zip(&self.matches);
+        of_database
+            .filter(|(side, _)| side.link.is_none())
+            .flat_map(|(_, matches)| matches.iter())
+            .map(|found| found.map(|found| found.id))
+            .collect()
+    }
+}
+
+/// Finds what the rows in `range` mean. With a limit, it gives up where they mean more.
+pub(crate) async fn find<'a>(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    chunk: &'a Chunk,
+    range: Range<usize>,
+    limit: Option<i64>,
+) -> Result<Found<'a>, Error> {
+    let is_too_much = |count: usize| limit.is_some_and(|limit| count as i64 >= limit);
+    let mut found = Found {
+        keys: distinct_keys(plan, chunk, range.clone()),
+        pairs: Vec::new(),
+        matches: Vec::new(),
+        too_large: false,
+    };
+    if plan.action != Action::Add {
+        let profiles = match_profiles(connection, plan, chunk, &found.keys, limit).await?;
+        found.too_large = is_too_much(profiles.len());
+        found.matches.push(profiles);
+    }
+    if found.too_large {
+        return Ok(found);
+    }
+    found.pairs = pairs_of_collections(plan, chunk, range, &found.keys, found.matches.first())?;
+    for (side, pairs) in plan.sides[1..].iter().zip(&found.pairs) {
+        let subprofiles = match_pairs(connection, side, pairs, limit).await?;
+        found.too_large |= is_too_much(pairs.len()) || is_too_much(subprofiles.len());
+        found.matches.push(subprofiles);
+        if found.too_large {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// Applies the rows in `range`.
 pub(crate) async fn apply(
     connection: &mut PgConnection,
@@ -42,31 +100,27 @@ pub(crate) async fn apply(
 ) -> Result<Piece, Error> {
     // One row alone is not cut: whatever it matches must be found.
     let limit = (range.len() > 1).then_some(MATCHES_MAX);
-    let is_too_much = |found: usize| limit.is_some_and(|limit| found as i64 >= limit);
-    let mut found: Vec<Matches> = Vec::new();
-    let keys = distinct_keys(plan, chunk, range.clone());
-    if plan.action != Action::Add {
-        found.push(match_profiles(connection, plan, chunk, &keys, limit).await?);
-    }
-    if found
-        .first()
-        .is_some_and(|profiles| is_too_much(profiles.len()))
-    {
+    let found = find(connection, plan, chunk, range.clone(), limit).await?;
+    if found.too_large {
         return Ok(Piece::TooLarge);
     }
-    let pairs = pairs_of_collections(plan, chunk, range.clone(), &keys, found.first())?;
-    for (side, pairs) in plan.sides[1..].iter().zip(&pairs) {
-        let subprofiles = match_pairs(connection, side, pairs, limit).await?;
-        if is_too_much(pairs.len()) || is_too_much(subprofiles.len()) {
-            return Ok(Piece::TooLarge);
-        }
-        found.push(subprofiles);
-    }
-    let known = known(plan, &keys, &pairs, &found)?;
+    let known = known(plan, &found)?;
     let standing = links::load(connection, plan, chunk, range.clone(), &known).await?;
     let mut decision = decide(plan, chunk, range, (known, standing));
     write(connection, plan, &mut decision, import_id).await?;
+    if plan.remove_missing {
+        removal::keep_seen(connection, import_id, &named(plan, &decision)).await?;
+    }
     Ok(Piece::Applied(decision.done, decision.rejects))
+}
+
+/// What rows matched or made, whether they changed it or were rejected in the end.
+fn named(plan: &Plan, decision: &Decision<'_>) -> Vec<i64> {
+    let of_database = plan.sides.iter().zip(&decision.sides);
+    of_database
+        .filter(|(side, _)| side.link.is_none())
+        .flat_map(|(_, known)| known.entities.iter().filter_map(|entity| entity.id))
+        .collect()
 }
 
 /// Several ways of saying who is meant are tried for one row alone: what the row before wrote may
@@ -210,14 +264,15 @@ fn pairs_of_collections<'a>(
 
 /// What was found, as the decision takes it. Profiles keep the order in which they were found, on
 /// which the places in the pairs rest.
-fn known<'a>(
-    plan: &Plan,
-    keys: &[Key<'a>],
-    pairs: &[Vec<Pair<'a>>],
-    found: &'a [Matches],
-) -> Result<Vec<Known<'a>>, Error> {
+fn known<'a>(plan: &Plan, found: &'a Found<'a>) -> Result<Vec<Known<'a>>, Error> {
+    let Found {
+        keys,
+        pairs,
+        matches,
+        ..
+    } = found;
     let mut sides: Vec<Known<'a>> = plan.sides.iter().map(|_| Known::new()).collect();
-    for (side, matches) in found.iter().enumerate() {
+    for (side, matches) in matches.iter().enumerate() {
         for found in matches.iter() {
             let found = found?;
             let (parent, key) = match side {
@@ -252,7 +307,8 @@ async fn write(
     for (place, side) in plan.sides.iter().enumerate() {
         delete(connection, plan, place, decision).await?;
         update(connection, side, &decision.sides[place].entities, import_id).await?;
-        if (place == 0 && plan.goes_beyond_profiles()) || side.link.is_some() {
+        let is_asked_for = place == 0 && plan.goes_beyond_profiles();
+        if is_asked_for || plan.remove_missing || side.link.is_some() {
             give_ids(connection, side, &mut decision.sides[place].entities).await?;
         }
         let (profiles, this) = decision.sides.split_at(place);

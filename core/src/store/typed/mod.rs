@@ -3,6 +3,7 @@
 
 pub mod links;
 pub mod matching;
+pub mod removal;
 
 use crate::database::TableNumber;
 use crate::field::{Field, FieldType, UID};
@@ -35,8 +36,8 @@ pub fn create_table(
     );
     columns.extend([
         "uid text".to_owned(),
-        "created_at timestamptz not null default now()".to_owned(),
-        "updated_at timestamptz not null default now()".to_owned(),
+        "created_at timestamptz not null default statement_timestamp()".to_owned(),
+        "updated_at timestamptz not null default statement_timestamp()".to_owned(),
         "written_by bigint".to_owned(),
     ]);
     let mut statements = vec![
@@ -207,7 +208,7 @@ pub fn update(side: &Side) -> String {
         })
         .collect();
     format!(
-        "update {} p set {}, updated_at = now(), written_by = ${} \
+        "update {} p set {}, updated_at = statement_timestamp(), written_by = ${} \
          from unnest($1::int8[], {}) as u(id, {}) where p.id = u.id",
         side.number.table(),
         sets.join(", "),
@@ -311,6 +312,16 @@ pub fn one(number: TableNumber, fields: &[Field]) -> String {
     format!(
         "select {} from {} p where p.id = $1",
         shown(fields, false),
+        number.table()
+    )
+}
+
+/// The profiles, or subprofiles with their parents, of the ids in `$1`.
+#[must_use]
+pub fn some(number: TableNumber, fields: &[Field], with_parent: bool) -> String {
+    format!(
+        "select {} from {} p where p.id = any($1) order by p.id",
+        shown(fields, with_parent),
         number.table()
     )
 }
