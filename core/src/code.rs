@@ -80,6 +80,8 @@ codes! {
     InvalidFilter "invalid_filter" "The filter's value does not fit its field.",
     NotStartable "not_startable" "The import cannot be started in this state.",
     NotCancellable "not_cancellable" "The import cannot be cancelled in this state.",
+    NotPausable "not_pausable" "The import cannot be paused in this state.",
+    NotResumable "not_resumable" "The import is not paused.",
     NotDraft "not_draft" "Only a draft takes a payload.",
     PayloadExists "payload_exists" "The import has its payload already.",
     RateLimited "rate_limited" "Too many requests.",

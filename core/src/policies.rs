@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policies {
-    /// A value that does not fit its field.
+    /// A value that does not fit its field. No member of the native API, and not echoed by it.
+    #[serde(skip_serializing_if = "OnInvalid::rejects")]
     pub on_invalid: OnInvalid,
     /// A column of the payload that no field has the name of.
     pub on_unknown_column: OnUnknownColumn,
@@ -50,6 +51,14 @@ pub enum OnInvalid {
     CoerceLikeCopernica,
     /// The value is converted by the rules of Mautic; see `docs/coercing.md`.
     CoerceLikeMautic,
+}
+
+impl OnInvalid {
+    /// Whether nothing is converted.
+    #[must_use]
+    pub fn rejects(&self) -> bool {
+        *self == OnInvalid::Reject
+    }
 }
 
 /// What becomes of a column that no field has the name of.

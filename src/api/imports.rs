@@ -10,16 +10,13 @@ use longshore_core::code::Code;
 use longshore_core::id::{Kind, parse};
 use longshore_core::import;
 use longshore_core::limits::WAIT_SECS_MAX;
-use longshore_core::queue::{Lane, Ticket, Verb};
-use longshore_core::store::connect::lock_database;
+use longshore_core::store::databases;
 use longshore_core::store::status::{self as store, ListFilter};
-use longshore_core::store::{databases, imports, leases, turns};
 use longshore_core::suggest::did_you_mean;
 use serde_json::Value;
-use sqlx::{Connection, PgConnection};
 
 use super::App;
-use super::caller::{Reader, Writer};
+use super::caller::Reader;
 use super::listing::Query;
 use super::place::Path;
 use super::problem::{Problem, not_found, problem};
@@ -105,87 +102,6 @@ fn state(word: &str) -> Result<import::State, Problem> {
             format!("state is one of {}.{hint}", words.join(", ")),
         )
     })
-}
-
-/// A draft whose payload is there, or can be fetched, goes into the queue.
-pub(crate) async fn start(
-    State(app): State<App>,
-    Writer(caller): Writer,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = number(&id)?;
-    let mut connection = app.pool.acquire().await?;
-    let mut tx = connection.begin().await?;
-    leases::lock(&mut tx, id).await?;
-    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
-    if import.state != import::State::Draft {
-        let detail = format!(
-            "The import is {}; only a draft can be started.",
-            import.state.as_str()
-        );
-        return Err(problem(Code::NotStartable, detail));
-    }
-    let verb = match (&import.snapshot, &import.definition.location) {
-        (Some(_), _) => Verb::Apply,
-        (None, Some(_)) => Verb::Fetch,
-        (None, None) => {
-            let detail = "The import has no payload yet: PUT it to …/payload first.";
-            return Err(problem(Code::NotStartable, detail));
-        }
-    };
-    imports::queue(&mut tx, id).await?;
-    leases::make_due(&mut tx, id, verb).await?;
-    tx.commit().await?;
-    app.queue.ring(Lane::Express, Ticket { verb, id }).await;
-    accepted(&app, caller.account_id, id).await
-}
-
-/// Asks the holder to cancel, who obeys at the end of its chunk; what no worker holds is cancelled
-/// at once.
-pub(crate) async fn cancel(
-    State(app): State<App>,
-    Writer(caller): Writer,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = number(&id)?;
-    let mut connection = app.pool.acquire().await?;
-    let mut tx = connection.begin().await?;
-    leases::lock(&mut tx, id).await?;
-    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
-    if import.state.is_final() {
-        let detail = format!("The import is {} already.", import.state.as_str());
-        return Err(problem(Code::NotCancellable, detail));
-    }
-    let held = leases::request_cancel(&mut tx, id).await?;
-    tx.commit().await?;
-    if !held {
-        for id in cancel_unheld(&mut connection, &import).await? {
-            let verb = Verb::Apply;
-            app.queue.ring(Lane::Express, Ticket { verb, id }).await;
-        }
-    }
-    drop(connection);
-    accepted(&app, caller.account_id, id).await
-}
-
-/// Ends an import without a worker, unless one took it up in the meantime: that one obeys. A step
-/// of its own, since it takes the database's lock, and a request must not wait for a chunk.
-async fn cancel_unheld(
-    connection: &mut PgConnection,
-    import: &imports::Import,
-) -> Result<Vec<i64>, Problem> {
-    let mut tx = connection.begin().await?;
-    lock_database(&mut tx, import.database_id).await?;
-    leases::lock(&mut tx, import.id).await?;
-    let now = imports::find_for_change(&mut tx, import.account_id, import.id).await?;
-    if now.state.is_final() || leases::request_cancel(&mut tx, import.id).await? {
-        return Ok(Vec::new());
-    }
-    leases::revoke(&mut tx, import.id).await?;
-    imports::cancel(&mut tx, import.id).await?;
-    let next = turns::wake_next(&mut tx, import.database_id).await?;
-    tx.commit().await?;
-    Ok(next)
 }
 
 /// 202 with the state as it is.

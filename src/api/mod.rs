@@ -16,6 +16,7 @@ mod profiles;
 mod rejects;
 mod removal;
 mod removed;
+mod requests;
 mod status;
 mod submit;
 mod tokens;
@@ -122,8 +123,10 @@ pub fn router(app: App) -> Router {
         .route("/imports/{import}/removals", get(removal::list))
         .route("/imports/{import}/approve", post(removal::approve))
         .route("/imports/{import}/refuse", post(removal::refuse))
-        .route("/imports/{import}/start", post(imports::start))
-        .route("/imports/{import}/cancel", post(imports::cancel))
+        .route("/imports/{import}/start", post(requests::start))
+        .route("/imports/{import}/pause", post(requests::pause))
+        .route("/imports/{import}/resume", post(requests::resume))
+        .route("/imports/{import}/cancel", post(requests::cancel))
         .route("/overview", get(overview::show))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{token}", delete(tokens::revoke))

@@ -111,6 +111,8 @@ fn status(code: Code) -> StatusCode {
         | Code::IdempotencyInProgress
         | Code::NotStartable
         | Code::NothingToApprove
+        | Code::NotPausable
+        | Code::NotResumable
         | Code::ApprovalOutdated
         | Code::NotCancellable
         | Code::NotDraft

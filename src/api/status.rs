@@ -78,6 +78,9 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
     if let Some(retry_at) = status.retry_at.filter(|_| !state.is_final()) {
         shown["retry_at"] = json!(retry_at);
     }
+    if status.pause_requested && !state.is_final() {
+        shown["pause_requested"] = json!(true);
+    }
     if status.cancel_requested && !state.is_final() {
         shown["cancel_requested"] = json!(true);
     }

@@ -51,6 +51,12 @@ pub enum Command {
     /// Cancel an import at its next chunk; rows already applied stay applied
     #[command(after_help = exit::HELP)]
     Cancel(IdArgs),
+    /// Let an import rest at its next chunk; others of its database go on
+    #[command(after_help = exit::HELP)]
+    Pause(IdArgs),
+    /// Let a paused import go on
+    #[command(after_help = exit::HELP)]
+    Resume(IdArgs),
     /// Let a removal go on that the brake holds
     #[command(after_help = exit::HELP)]
     Approve(ApproveArgs),
@@ -76,9 +82,11 @@ impl Command {
         match self {
             Command::Import(args) => &args.connection,
             Command::Status(args) => &args.connection,
-            Command::Start(args) | Command::Cancel(args) | Command::Refuse(args) => {
-                &args.connection
-            }
+            Command::Start(args)
+            | Command::Cancel(args)
+            | Command::Pause(args)
+            | Command::Resume(args)
+            | Command::Refuse(args) => &args.connection,
             Command::Approve(args) => &args.import.connection,
             Command::Rejects(args) => &args.connection,
             Command::Databases(args) => &args.connection,
@@ -106,6 +114,8 @@ async fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args, &client).await,
         Command::Start(args) => status::request(args, "start", &client).await,
         Command::Cancel(args) => status::request(args, "cancel", &client).await,
+        Command::Pause(args) => status::request(args, "pause", &client).await,
+        Command::Resume(args) => status::request(args, "resume", &client).await,
         Command::Approve(args) => status::approve(args, &client).await,
         Command::Refuse(args) => status::request(args, "refuse", &client).await,
         Command::Rejects(args) => rejects::run(args, &client).await,

@@ -112,7 +112,7 @@ pub(super) fn next_step(import: &Import) -> Option<String> {
     let id = plain(&import.id);
     let step = match import.state.as_str() {
         "held" => held(import, &id),
-        "paused" => format!("It goes on after POST /v1/imports/{id}/resume."),
+        "paused" => format!("It goes on after: longshore resume {id}"),
         "draft" => format!("It starts with: longshore start {id}"),
         "completed_with_rejects" => {
             format!("All rejects: longshore rejects {id} --output rejects.csv")

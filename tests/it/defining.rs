@@ -109,7 +109,7 @@ const WRONG: &str = r#"
 {"name": "\u202egnp.exe"} => name_invalid /name: printable
 {"callback_url": "https://x.example/"} => not_available /callback_url: not available yet
 {"followups": true} => not_available /followups: not available yet
-{"remove_missing": true} => not_available /remove_missing: not available yet
+{"action": "add", "remove_missing": true} => incompatible_options /remove_missing: update_or_add
 {"source": "email,agge\na@x.example,1\n"} => unknown_field /source: Did you mean "age"?
 {"source": [{"email": "a@x.example"}, {"Orders.nr": 1}]} => unknown_field /source: Orders has no field
 {"source": "age\n1\n"} => key_not_mapped /key_fields/0: email
@@ -156,7 +156,7 @@ async fn every_wrong_member_is_refused_with_code_place_and_remedy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_complaints_come_at_once() {
     let app = app().await;
-    let wrong = json!({"action": "upsrt", "kez": 1, "autostart": "yes", "remove_missing": true,
+    let wrong = json!({"action": "upsrt", "kez": 1, "autostart": "yes", "followups": true,
         "delimiter": "x", "location": "ftp://x.example/"});
     let refused = app.post("/imports", wrong).await.expect(422);
     let mut found = complaints(&refused);
@@ -166,7 +166,7 @@ async fn all_complaints_come_at_once() {
         ("invalid_enum", "/delimiter"),
         ("invalid_type", "/autostart"),
         ("missing_field", "/database"),
-        ("not_available", "/remove_missing"),
+        ("not_available", "/followups"),
         ("unknown_field", "/kez"),
         ("url_scheme_not_allowed", "/location"),
     ];
@@ -332,7 +332,11 @@ async fn what_is_right_is_echoed_with_its_defaults() {
             "key_fields": ["email"], "location": null, "format": null, "delimiter": null,
             "encoding": null, "mapping": {}, "autostart": true, "rebuild": true,
             "followups": false, "ignore_empty_fields": false, "remove_missing": false,
-            "delete_target": "profile", "callback_url": null})
+            "delete_target": "profile", "callback_url": null, "on_unknown_column": "refuse",
+            "on_reject": "go_on", "on_empty_key": "reject", "on_multiple_matches": "all",
+            "match_by": "key_fields", "key_comparison": "as_field_says", "id_column": null,
+            "uid_column": null, "link_uid_columns": {}, "version_column": null,
+            "override_column": null})
     );
     assert_eq!(
         (&accepted.json["state"], &accepted.json["database_name"]),

@@ -32,6 +32,7 @@ mod handing_out;
 mod killing;
 mod linking;
 mod naming;
+mod pausing;
 mod permitting;
 mod reading_back;
 mod real_data;

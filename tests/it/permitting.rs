@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp, answer, make_token};
 
 /// Every route below /v1 with the scope it needs.
-const ROUTES: [(&str, &str, Scope); 24] = [
+const ROUTES: [(&str, &str, Scope); 26] = [
     ("GET", "/databases", Scope::Read),
     ("POST", "/databases", Scope::Write),
     ("GET", "/databases/{database}", Scope::Read),
@@ -36,6 +36,8 @@ const ROUTES: [(&str, &str, Scope); 24] = [
     ("POST", "/imports/{import}/approve", Scope::Write),
     ("POST", "/imports/{import}/refuse", Scope::Write),
     ("POST", "/imports/{import}/start", Scope::Write),
+    ("POST", "/imports/{import}/pause", Scope::Write),
+    ("POST", "/imports/{import}/resume", Scope::Write),
     ("POST", "/imports/{import}/cancel", Scope::Write),
     ("GET", "/overview", Scope::Read),
     ("GET", "/tokens", Scope::Admin),

@@ -205,7 +205,7 @@ async fn a_filter_that_cannot_hold_is_refused() {
         ("field[]", "x", "unknown_field", "no field"),
         ("field[\0]", "x", "unknown_field", "no field"),
         ("filed[text]", "x", "invalid_parameter", "no parameter"),
-        ("include", "Orders", "invalid_parameter", "neither"),
+        ("include", "Orders", "invalid_parameter", "none of them"),
     ] {
         let refused = filtered(&app, "kinds", &[(name, value)]).await;
         assert!(

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use crate::context::Context;
 use crate::lease::Held;
 use crate::outbound::{self, FetchError, Retry};
-use crate::outcome::{Outcome, Stop, cancel, fail};
+use crate::outcome::{Outcome, Stop, fail, obey};
 
 /// Fetches the payload of an import and hands it on to be applied.
 pub(crate) async fn run(
@@ -27,8 +27,8 @@ pub(crate) async fn run(
     if import.state.is_final() {
         return Err(Stop::LeaseLost);
     }
-    if leases::cancel_requested(connection, import.id, held.epoch).await? {
-        return cancel(connection, &import, held.epoch).await;
+    if let Some(outcome) = obey(connection, &import, held.epoch).await? {
+        return Ok(outcome);
     }
     if import.snapshot.is_some() {
         hand_on(connection, &import, held, None).await?;
@@ -47,13 +47,28 @@ pub(crate) async fn run(
             Err(error) => later_or_never(connection, &import, held, error).await,
         },
         () = held.lost.cancelled() => Err(Stop::LeaseLost),
-        () = held.cancelled.cancelled() => cancel(connection, &import, held.epoch).await,
+        () = held.asked.cancelled() => {
+            // Taken back meanwhile: the download begins anew.
+            match obey(connection, &import, held.epoch).await? {
+                Some(outcome) => Ok(outcome),
+                None => release(connection, &import, held).await,
+            }
+        }
         () = context.stop.cancelled() => {
-            let again = Some((Verb::Fetch, Duration::ZERO));
-            leases::release(connection, import.id, held.epoch, again).await?;
-            Ok(Outcome::Released)
+            release(connection, &import, held).await
         }
     }
+}
+
+/// Gives the import back at once, for any worker to take.
+async fn release(
+    connection: &mut PgConnection,
+    import: &Import,
+    held: &Held,
+) -> Result<Outcome, Stop> {
+    let again = Some((Verb::Fetch, Duration::ZERO));
+    leases::release(connection, import.id, held.epoch, again).await?;
+    Ok(Outcome::Released)
 }
 
 async fn download(context: &Context, import: &Import) -> Result<Snapshot, FetchError> {

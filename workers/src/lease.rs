@@ -19,7 +19,7 @@ pub(crate) struct Held {
     /// Cancelled when the lease is, or must be taken for, lost.
     pub(crate) lost: CancellationToken,
     /// Cancelled when someone asked to cancel the import, as far as renewals have seen.
-    pub(crate) cancelled: CancellationToken,
+    pub(crate) asked: CancellationToken,
     all: Arc<Mutex<HashMap<i64, Renewal>>>,
 }
 
@@ -39,7 +39,7 @@ struct Renewal {
     epoch: i64,
     renewed_at: Instant,
     lost: CancellationToken,
-    cancelled: CancellationToken,
+    asked: CancellationToken,
 }
 
 /// What a keeper needs.
@@ -59,19 +59,19 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Takes a lease into care. `claimed_at` is when the claim was sent, by our own clock.
     pub(crate) fn hold(&self, import_id: i64, epoch: i64, claimed_at: Instant) -> Held {
-        let (lost, cancelled) = (CancellationToken::new(), CancellationToken::new());
+        let (lost, asked) = (CancellationToken::new(), CancellationToken::new());
         let renewal = Renewal {
             epoch,
             renewed_at: claimed_at,
             lost: lost.clone(),
-            cancelled: cancelled.clone(),
+            asked: asked.clone(),
         };
         lock(&self.all).insert(import_id, renewal);
         Held {
             import_id,
             epoch,
             lost,
-            cancelled,
+            asked,
             all: Arc::clone(&self.all),
         }
     }
@@ -138,8 +138,8 @@ impl Keeper {
             match renewed.iter().find(|renewed| renewed.import_id == import) {
                 Some(renewed) => {
                     renewal.renewed_at = asked_at;
-                    if renewed.cancel_requested {
-                        renewal.cancelled.cancel();
+                    if renewed.asked {
+                        renewal.asked.cancel();
                     }
                 }
                 None => renewal.lost.cancel(),

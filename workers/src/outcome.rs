@@ -7,7 +7,8 @@ use longshore_core::error::{Class, Complaint, Error};
 use longshore_core::import::Failure;
 use longshore_core::store::connect::lock_database;
 use longshore_core::store::imports::{self, Import};
-use longshore_core::store::{leases, turns};
+use longshore_core::store::leases::{self, Requests};
+use longshore_core::store::turns;
 use sqlx::{Connection, PgConnection};
 
 use crate::rows;
@@ -29,6 +30,8 @@ pub(crate) enum Outcome {
     Held(Vec<i64>),
     /// It ended with all of its rows rejected or untouched. These may be next.
     Refused(Vec<i64>),
+    /// It rests on request. These may be next.
+    Paused(Vec<i64>),
     /// It was cancelled on request. These may be next.
     Cancelled(Vec<i64>),
 }
@@ -116,20 +119,36 @@ pub(crate) fn fail_for(complaints: &[Complaint]) -> Stop {
     fail(code, details.join(" "))
 }
 
-/// The holder obeys a request to cancel: nothing is applied after this.
-pub(crate) async fn cancel(
+/// The holder obeys what was asked of it: nothing is applied after this. None: nothing was asked.
+pub(crate) async fn obey(
     connection: &mut PgConnection,
     import: &Import,
     epoch: i64,
-) -> Result<Outcome, Stop> {
+) -> Result<Option<Outcome>, Stop> {
+    let requests = leases::requests(connection, import.id, epoch).await?;
+    if !requests.cancel && !requests.pause {
+        return Ok(None);
+    }
     let mut tx = connection.begin().await?;
     lock_database(&mut tx, import.database_id).await?;
     leases::fence(&mut tx, import.id, epoch).await?;
-    imports::cancel(&mut tx, import.id).await?;
+    // Asked again under the lock: a pause may have been taken back, or a cancel have come.
+    let requests = leases::requests(&mut tx, import.id, epoch).await?;
+    let obeyed: fn(Vec<i64>) -> Outcome = match requests {
+        Requests { cancel: true, .. } => {
+            imports::cancel(&mut tx, import.id).await?;
+            Outcome::Cancelled
+        }
+        Requests { pause: true, .. } => {
+            imports::pause(&mut tx, import.id).await?;
+            Outcome::Paused
+        }
+        _ => return Ok(None),
+    };
     leases::close(&mut tx, import.id).await?;
     let next = turns::wake_next(&mut tx, import.database_id).await?;
     tx.commit().await?;
-    Ok(Outcome::Cancelled(next))
+    Ok(Some(obeyed(next)))
 }
 
 /// How long to wait before the same is tried again, by how often it failed in a row.

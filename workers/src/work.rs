@@ -216,6 +216,10 @@ impl Worker {
                 tracing::info!(import, "refused as a whole");
                 self.ring(Verb::Apply, &next).await;
             }
+            Ok(Outcome::Paused(next)) => {
+                tracing::info!(import, "paused");
+                self.ring(Verb::Apply, &next).await;
+            }
             Ok(Outcome::Cancelled(next)) => {
                 tracing::info!(import, "cancelled");
                 self.ring(Verb::Apply, &next).await;

@@ -240,16 +240,30 @@ pub async fn queue(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
     removal::note_acceptance(tx, id).await
 }
 
-/// A held import whose removal was approved waits for its turn again.
+/// An import that rested, paused or held, goes on: it waits for its turn again, in its old place.
 pub async fn queue_again(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
     let queued = sqlx::query(
         "update imports set state = 'queued', version = version + 1
-         where id = $1 and state = 'held'",
+         where id = $1 and state in ('held', 'paused')",
     )
     .bind(id)
     .execute(tx)
     .await?;
     expect_one(queued.rows_affected())
+}
+
+/// Lets an import rest on request. What is applied stays applied, and the rest waits.
+pub async fn pause(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
+    let paused = sqlx::query(
+        "update imports set state = 'paused', version = version + 1
+         where id = $1
+           and state in ('queued', 'fetching', 'preparing', 'applying', 'finishing')",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    expect_one(paused.rows_affected())?;
+    announce(tx, id).await
 }
 
 /// Work on it begins, or begins again after a crash.

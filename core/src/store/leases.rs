@@ -88,7 +88,8 @@ pub async fn claim_next(
              order by l.import_id limit 1 for update of l skip locked
          )
          update leases l set epoch = l.epoch + 1, holder = $2, due_at = null,
-             held_until = now() + $3, backend_pids = array[pg_backend_pid()], waiting_for_turn = false
+             held_until = now() + $3, renewed_at = now(), backend_pids = array[pg_backend_pid()],
+             waiting_for_turn = false
          from next n where l.import_id = n.import_id
          returning l.import_id, l.epoch, l.attempts, l.small, n.backend_pids as old_backend_pids,
              case when l.rows_at_rescue > 0 then l.rescues else 0 end as rescues",
@@ -152,8 +153,8 @@ pub async fn move_to_this_backend(
 pub struct Renewed {
     /// The import.
     pub import_id: i64,
-    /// Someone asked to cancel it.
-    pub cancel_requested: bool,
+    /// Something is asked of its holder.
+    pub asked: bool,
 }
 
 /// Renews leases by import and epoch.
@@ -164,10 +165,10 @@ pub async fn renew(
 ) -> Result<Vec<Renewed>, Error> {
     let (imports, epochs): (Vec<i64>, Vec<i64>) = held.iter().copied().unzip();
     Ok(sqlx::query_as(
-        "update leases l set held_until = now() + $3
+        "update leases l set held_until = now() + $3, renewed_at = now()
          from unnest($1::bigint[], $2::bigint[]) as h(import_id, epoch)
          where l.import_id = h.import_id and l.epoch = h.epoch and l.holder is not null
-         returning l.import_id, l.cancel_requested",
+         returning l.import_id, l.cancel_requested or l.pause_requested as asked",
     )
     .bind(imports)
     .bind(epochs)
@@ -200,14 +201,23 @@ pub async fn lock(tx: &mut PgConnection, import_id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the lease is still ours, and whether someone asked to cancel.
-pub async fn cancel_requested(
+/// What somebody asked of the holder. Cancelling goes before pausing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Requests {
+    /// End the import.
+    pub cancel: bool,
+    /// Let it rest.
+    pub pause: bool,
+}
+
+/// Whether the lease is still ours, and what was asked of its holder.
+pub async fn requests(
     connection: &mut PgConnection,
     import_id: i64,
     epoch: i64,
-) -> Result<bool, Error> {
-    let held: Option<bool> = sqlx::query_scalar(
-        "select cancel_requested from leases
+) -> Result<Requests, Error> {
+    let held: Option<Requests> = sqlx::query_as(
+        "select cancel_requested as cancel, pause_requested as pause from leases
          where import_id = $1 and epoch = $2 and holder is not null",
     )
     .bind(import_id)
@@ -230,7 +240,7 @@ pub async fn make_due(tx: &mut PgConnection, import_id: i64, verb: Verb) -> Resu
 }
 
 /// Gives the lease back. The import is due again after `wait`, for `verb`; none: nothing to do.
-/// A request to cancel that the holder did not see any more makes it due at once.
+/// A request that the holder did not see any more makes it due at once.
 pub async fn release(
     tx: &mut PgConnection,
     import_id: i64,
@@ -240,7 +250,7 @@ pub async fn release(
     let released = sqlx::query(
         "update leases set holder = null, held_until = null, backend_pids = '{}',
              verb = coalesce($3, verb),
-             due_at = case when cancel_requested then now() else now() + $4 end
+             due_at = case when cancel_requested or pause_requested then now() else now() + $4 end
          where import_id = $1 and epoch = $2 and holder is not null",
     )
     .bind(import_id)
@@ -340,11 +350,47 @@ pub async fn request_cancel(tx: &mut PgConnection, import_id: i64) -> Result<boo
     .await?)
 }
 
+/// Asks the holder to pause. Returns whether anybody holds the lease alive.
+pub async fn request_pause(tx: &mut PgConnection, import_id: i64) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar(
+        "update leases set pause_requested = true where import_id = $1
+         returning holder is not null and held_until >= now()",
+    )
+    .bind(import_id)
+    .fetch_one(tx)
+    .await?)
+}
+
+/// Whether the pause is left to somebody who holds the lease alive, or was taken back.
+pub async fn pause_is_asked_of_holder(
+    tx: &mut PgConnection,
+    import_id: i64,
+) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar(
+        "select not pause_requested or (holder is not null and held_until >= now())
+         from leases where import_id = $1",
+    )
+    .bind(import_id)
+    .fetch_one(tx)
+    .await?)
+}
+
+/// Takes a request to pause back. False: there was none.
+pub async fn withdraw_pause(tx: &mut PgConnection, import_id: i64) -> Result<bool, Error> {
+    let withdrawn = sqlx::query(
+        "update leases set pause_requested = false where import_id = $1 and pause_requested",
+    )
+    .bind(import_id)
+    .execute(tx)
+    .await?;
+    Ok(withdrawn.rows_affected() > 0)
+}
+
 /// Ends the lease of an import that its holder has brought to its end, under the fence.
 pub async fn close(tx: &mut PgConnection, import_id: i64) -> Result<(), Error> {
     sqlx::query(
         "update leases set holder = null, held_until = null, due_at = null, backend_pids = '{}',
-             waiting_for_turn = false
+             waiting_for_turn = false, pause_requested = false
          where import_id = $1",
     )
     .bind(import_id)

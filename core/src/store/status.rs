@@ -50,6 +50,8 @@ pub struct Status {
     pub waiting_for_turn: bool,
     /// Someone asked to cancel it.
     pub cancel_requested: bool,
+    /// Someone asked to pause it.
+    pub pause_requested: bool,
     /// When it is tried again, if it waits for that.
     pub retry_at: Option<DateTime<Utc>>,
     /// Books: rows created.
@@ -152,6 +154,7 @@ pub async fn page(
              i.finished_at, clock_timestamp() as now, coalesce(l.epoch, 0) as epoch,
              coalesce(l.waiting_for_turn, false) as waiting_for_turn,
              coalesce(l.cancel_requested, false) as cancel_requested,
+             coalesce(l.pause_requested, false) as pause_requested,
              case when l.due_at > now() then l.due_at end as retry_at,
              b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
              r.state as removal_state, r.reasons as removal_reasons,

@@ -35,12 +35,12 @@ pub async fn is_next(tx: &mut PgConnection, id: i64) -> Result<bool, Error> {
     .await?)
 }
 
-/// Gives the lease back until the turn comes, unless someone asked to cancel: that needs no turn.
+/// Gives the lease back until the turn comes, unless something was asked: to obey needs no turn.
 pub async fn wait(tx: &mut PgConnection, id: i64, epoch: i64) -> Result<(), Error> {
     let waiting = sqlx::query(
         "update leases set holder = null, held_until = null, backend_pids = '{}',
-             due_at = case when cancel_requested then now() end,
-             waiting_for_turn = not cancel_requested
+             due_at = case when cancel_requested or pause_requested then now() end,
+             waiting_for_turn = not (cancel_requested or pause_requested)
          where import_id = $1 and epoch = $2 and holder is not null",
     )
     .bind(id)

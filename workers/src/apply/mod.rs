@@ -7,6 +7,7 @@ mod chunk;
 mod commit;
 mod decide;
 mod feed;
+mod find;
 mod id;
 mod links;
 mod name;
@@ -40,7 +41,7 @@ use self::feed::Feed;
 use self::pace::Pace;
 use crate::context::Context;
 use crate::lease::Held;
-use crate::outcome::{FAILURES_MAX, Outcome, Stop, cancel, fail, fail_for, wait_before_retry};
+use crate::outcome::{FAILURES_MAX, Outcome, Stop, fail, fail_for, obey, wait_before_retry};
 use crate::{rows, survey};
 
 /// Works on an import until it is complete, has to wait, or cannot go on. Trouble that passes is
@@ -55,8 +56,8 @@ pub(crate) async fn run(
     if import.state.is_final() {
         return Err(Stop::LeaseLost);
     }
-    if leases::cancel_requested(connection, import.id, held.epoch).await? {
-        return cancel(connection, &import, held.epoch).await;
+    if let Some(outcome) = obey(connection, &import, held.epoch).await? {
+        return Ok(outcome);
     }
     let database = databases::by_number(connection, import.database_id).await?;
     let mut job = Job {
@@ -111,9 +112,13 @@ impl Job<'_> {
         let surveyed = tokio::select! {
             surveyed = reading => surveyed.map_err(|_| reading_ended())??,
             () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
-            () = self.held.cancelled.cancelled() => {
-                let cancelled = cancel(connection, self.import, self.held.epoch).await?;
-                return Ok(ControlFlow::Break(cancelled));
+            () = self.held.asked.cancelled() => {
+                // Taken back meanwhile: the survey begins anew.
+                let outcome = match obey(connection, self.import, self.held.epoch).await? {
+                    Some(outcome) => outcome,
+                    None => self.release(connection).await?,
+                };
+                return Ok(ControlFlow::Break(outcome));
             }
             () = self.context.stop.cancelled() => {
                 return self.release(connection).await.map(ControlFlow::Break);
@@ -303,10 +308,9 @@ impl Job<'_> {
         if crate::plant::shields_down() {
             return Ok(None);
         }
-        if leases::cancel_requested(connection, self.import.id, self.held.epoch).await? {
-            return cancel(connection, self.import, self.held.epoch)
-                .await
-                .map(Some);
+        let obeyed = obey(connection, self.import, self.held.epoch).await?;
+        if obeyed.is_some() {
+            return Ok(obeyed);
         }
         if self.context.stop.is_cancelled() {
             return self.release(connection).await.map(Some);

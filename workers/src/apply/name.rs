@@ -10,8 +10,8 @@ use longshore_core::store::removal;
 use sqlx::PgConnection;
 
 use super::chunk::Chunk;
+use super::find::find;
 use super::typing::{Cells, add_keys, position, type_cells};
-use super::write;
 use crate::rows::Row;
 
 /// Keeps the keys of a row that was rejected, or counts it as one that may name anybody.
@@ -75,7 +75,7 @@ pub(crate) async fn protect(
     };
     for start in rows.clone().step_by(step) {
         let piece = start..rows.end.min(start + step);
-        let found = write::find(tx, plan, chunk, piece, None).await?;
+        let found = find(tx, plan, chunk, piece, None).await?;
         removal::keep_seen(tx, import_id, &found.ids(plan)?).await?;
     }
     Ok(())

@@ -47,7 +47,10 @@ impl Job<'_> {
             if self.is_asked_to_stop() {
                 tx.rollback().await?;
                 let obeyed = self.obey(connection).await?;
-                return obeyed.ok_or(Stop::LeaseLost);
+                return match obeyed {
+                    Some(outcome) => Ok(outcome),
+                    None => self.release(connection).await,
+                };
             }
             let part = commit::apply_within(&mut tx, &target, &mut chunk).await?;
             applied.add(part.done, part.rejects);
@@ -137,7 +140,7 @@ impl Job<'_> {
     }
 
     fn is_asked_to_stop(&self) -> bool {
-        self.held.cancelled.is_cancelled() || self.context.stop.is_cancelled()
+        self.held.asked.is_cancelled() || self.context.stop.is_cancelled()
     }
 
     /// Ends the import with its rejects; every other row stays unprocessed.

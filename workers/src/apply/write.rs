@@ -1,24 +1,22 @@
 //! One piece of a chunk against the database: match its keys, decide, write what really changes.
 //! Runs inside the chunk's transaction, under the database's lock.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use longshore_core::definition::Action;
 use longshore_core::error::Error;
 use longshore_core::import::Reject;
 use longshore_core::plan::{Plan, Side};
-use longshore_core::policies::MatchBy;
 use longshore_core::store;
-use longshore_core::store::binary::{ColumnArray, CopyRows, Value};
+use longshore_core::store::binary::{CopyRows, Value};
 use longshore_core::store::chunks::Done;
-use longshore_core::store::profiles::{self, Matches};
+use longshore_core::store::profiles;
 use longshore_core::store::removal;
 use longshore_core::value;
 use sqlx::PgConnection;
 
-use super::chunk::{Chunk, Key};
+use super::chunk::Chunk;
 use super::decide::{Decision, Entity, Known, decide};
+use super::find::{Found, find};
 use super::links;
 
 /// Most profiles or subprofiles that one piece of several rows may match; a piece with more is
@@ -31,63 +29,6 @@ pub(crate) enum Piece {
     Applied(Done, Vec<Reject>),
     /// It matches too much at once: cut it.
     TooLarge,
-}
-
-/// What rows mean in the database.
-pub(crate) struct Found<'a> {
-    keys: Vec<Key<'a>>,
-    pairs: Vec<Vec<Pair<'a>>>,
-    /// By side.
-    matches: Vec<Matches>,
-    /// There was more than the limit.
-    too_large: bool,
-}
-
-impl Found<'_> {
-    /// The ids of what a removal leaves alone: linked profiles are not in question.
-    pub(crate) fn ids(&self, plan: &Plan) -> Result<Vec<i64>, Error> {
-        let of_database = plan.sides.iter().zip(&self.matches);
-        of_database
-            .filter(|(side, _)| side.link.is_none())
-            .flat_map(|(_, matches)| matches.iter())
-            .map(|found| found.map(|found| found.id))
-            .collect()
-    }
-}
-
-/// Finds what the rows in `range` mean. With a limit, it gives up where they mean more.
-pub(crate) async fn find<'a>(
-    connection: &mut PgConnection,
-    plan: &Plan,
-    chunk: &'a Chunk,
-    range: Range<usize>,
-    limit: Option<i64>,
-) -> Result<Found<'a>, Error> {
-    let is_too_much = |count: usize| limit.is_some_and(|limit| count as i64 >= limit);
-    let mut found = Found {
-        keys: distinct_keys(plan, chunk, range.clone()),
-        pairs: Vec::new(),
-        matches: Vec::new(),
-        too_large: false,
-    };
-    if plan.action != Action::Add {
-        let profiles = match_profiles(connection, plan, chunk, &found.keys, limit).await?;
-        found.too_large = is_too_much(profiles.len());
-        found.matches.push(profiles);
-    }
-    if found.too_large {
-        return Ok(found);
-    }
-    found.pairs = pairs_of_collections(plan, chunk, range, &found.keys, found.matches.first())?;
-    for (side, pairs) in plan.sides[1..].iter().zip(&found.pairs) {
-        let subprofiles = match_pairs(connection, side, pairs, limit).await?;
-        found.too_large |= is_too_much(pairs.len()) || is_too_much(subprofiles.len());
-        found.matches.push(subprofiles);
-        if found.too_large {
-            break;
-        }
-    }
-    Ok(found)
 }
 
 /// Applies the rows in `range`.
@@ -121,145 +62,6 @@ fn named(plan: &Plan, decision: &Decision<'_>) -> Vec<i64> {
         .filter(|(side, _)| side.link.is_none())
         .flat_map(|(_, known)| known.entities.iter().filter_map(|entity| entity.id))
         .collect()
-}
-
-/// Several ways of saying who is meant are tried for one row alone: what the row before wrote may
-/// decide.
-async fn match_profiles(
-    connection: &mut PgConnection,
-    plan: &Plan,
-    chunk: &Chunk,
-    keys: &[Key<'_>],
-    limit: Option<i64>,
-) -> Result<Matches, Error> {
-    let side = &plan.sides[0];
-    let Some(key) = keys.first() else {
-        return Ok(Matches::default());
-    };
-    if side.alternatives.is_empty() {
-        let columns = key_columns(side, keys);
-        return profiles::matches(connection, side, None, columns, limit).await;
-    }
-    let mut found = Matches::default();
-    for group in &side.alternatives {
-        let Some(cells) = chunk.group(side, key.row, group) else {
-            continue;
-        };
-        found.take_in(profiles::matches_alternative(connection, side, group, &cells).await?)?;
-        // An id of ours leaves nothing to the ids of others.
-        if plan.policies.match_by == MatchBy::IdOrUid {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-async fn match_pairs(
-    connection: &mut PgConnection,
-    side: &Side,
-    pairs: &[Pair<'_>],
-    limit: Option<i64>,
-) -> Result<Matches, Error> {
-    if pairs.is_empty() {
-        return Ok(Matches::default());
-    }
-    let parents: Option<Vec<i64>> = match side.link {
-        Some(_) => None,
-        None => Some(pairs.iter().map(|(parent, _, _)| *parent).collect()),
-    };
-    let keys: Vec<Key<'_>> = pairs.iter().map(|(_, _, key)| *key).collect();
-    let columns = key_columns(side, &keys);
-    profiles::matches(connection, side, parents.as_deref(), columns, limit).await
-}
-
-/// The keys of profiles that the rows name, each once.
-fn distinct_keys<'a>(plan: &Plan, chunk: &'a Chunk, range: Range<usize>) -> Vec<Key<'a>> {
-    let mut seen: HashMap<Key<'a>, ()> = HashMap::with_capacity(range.len());
-    let mut keys = Vec::with_capacity(range.len());
-    for row in range.filter(|row| !chunk.keyless.contains(&(*row, 0))) {
-        let key = Key {
-            chunk,
-            row,
-            side: 0,
-            cells: plan.sides[0].keys,
-        };
-        if seen.insert(key, ()).is_none() {
-            keys.push(key);
-        }
-    }
-    keys
-}
-
-fn key_columns<'a>(side: &Side, keys: &[Key<'a>]) -> Vec<ColumnArray<'a>> {
-    let fields = side.fields[..side.keys].iter().enumerate();
-    let column = |(place, field): (usize, &longshore_core::field::Field)| ColumnArray {
-        kind: field.kind,
-        cells: keys.iter().map(|key| Some(key.cell(place))).collect(),
-    };
-    fields.map(column).collect()
-}
-
-/// What stands for the parent of a linked profile, which has none.
-const NOBODY: [(i64, usize); 1] = [(0, 0)];
-
-/// A profile's id, its place among the entities of side 0, and the key of a subprofile of it.
-type Pair<'a> = (i64, usize, Key<'a>);
-
-/// For each collection: the subprofiles that the rows name under profiles that exist, each once.
-fn pairs_of_collections<'a>(
-    plan: &Plan,
-    chunk: &'a Chunk,
-    range: Range<usize>,
-    keys: &[Key<'a>],
-    profiles: Option<&Matches>,
-) -> Result<Vec<Vec<Pair<'a>>>, Error> {
-    let needed = (1..plan.sides.len()).any(|side| !plan.passes_over(side));
-    let Some(profiles) = profiles.filter(|_| needed) else {
-        return Ok(vec![Vec::new(); plan.sides.len() - 1]);
-    };
-    let mut by_key: HashMap<Key<'a>, Vec<(i64, usize)>> = HashMap::new();
-    for (place, found) in profiles.iter().enumerate() {
-        let found = found?;
-        by_key
-            .entry(keys[found.key])
-            .or_default()
-            .push((found.id, place));
-    }
-    let of_side = |side: usize| {
-        let mut seen: HashMap<(i64, Key<'a>), ()> = HashMap::new();
-        let mut pairs = Vec::new();
-        let says_who =
-            |row: &usize| chunk.brings(*row, side) && !chunk.keyless.contains(&(*row, side));
-        for row in range.clone().filter(says_who) {
-            let profile_key = Key {
-                chunk,
-                row,
-                side: 0,
-                cells: plan.sides[0].keys,
-            };
-            let key = Key {
-                chunk,
-                row,
-                side,
-                cells: plan.sides[side].keys,
-            };
-            let parents = match plan.sides[side].link {
-                Some(_) => &NOBODY,
-                None if chunk.keyless.contains(&(row, 0)) => continue,
-                None => by_key
-                    .get(&profile_key)
-                    .map(Vec::as_slice)
-                    .unwrap_or_default(),
-            };
-            for (id, place) in parents {
-                if seen.insert((*id, key), ()).is_none() {
-                    pairs.push((*id, *place, key));
-                }
-            }
-        }
-        pairs
-    };
-    Ok((1..plan.sides.len()).map(of_side).collect())
 }
 
 /// What was found, as the decision takes it. Profiles keep the order in which they were found, on

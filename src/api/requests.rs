@@ -1,0 +1,198 @@
+//! What may be asked of an import: start, pause, resume, cancel. Where a worker holds it, it is asked
+//! to; where none is alive, the transition is finished here.
+
+use axum::extract::State;
+use axum::response::Response;
+use longshore_core::code::Code;
+use longshore_core::import;
+use longshore_core::queue::{Lane, Ticket, Verb};
+use longshore_core::store::connect::lock_database;
+use longshore_core::store::{imports, leases, turns};
+use sqlx::{Connection, PgConnection};
+
+use super::App;
+use super::caller::Writer;
+use super::imports::{accepted, number};
+use super::place::Path;
+use super::problem::{Problem, problem};
+
+/// A draft whose payload is there, or can be fetched, goes into the queue.
+pub(crate) async fn start(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = number(&id)?;
+    let mut connection = app.pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    leases::lock(&mut tx, id).await?;
+    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    if import.state != import::State::Draft {
+        let detail = format!(
+            "The import is {}; only a draft can be started.",
+            import.state.as_str()
+        );
+        return Err(problem(Code::NotStartable, detail));
+    }
+    let verb = match (&import.snapshot, &import.definition.location) {
+        (Some(_), _) => Verb::Apply,
+        (None, Some(_)) => Verb::Fetch,
+        (None, None) => {
+            let detail = "The import has no payload yet: PUT it to …/payload first.";
+            return Err(problem(Code::NotStartable, detail));
+        }
+    };
+    imports::queue(&mut tx, id).await?;
+    leases::make_due(&mut tx, id, verb).await?;
+    tx.commit().await?;
+    app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    accepted(&app, caller.account_id, id).await
+}
+
+/// Asks the holder to cancel, who obeys at the end of its chunk; what no worker holds is cancelled
+/// at once.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = number(&id)?;
+    let mut connection = app.pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    leases::lock(&mut tx, id).await?;
+    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    if import.state.is_final() {
+        let detail = format!("The import is {} already.", import.state.as_str());
+        return Err(problem(Code::NotCancellable, detail));
+    }
+    let held = leases::request_cancel(&mut tx, id).await?;
+    tx.commit().await?;
+    if !held {
+        let next = settle_unheld(&mut connection, &import, Request::Cancel).await?;
+        ring(&app, next).await;
+    }
+    drop(connection);
+    accepted(&app, caller.account_id, id).await
+}
+
+/// Asks the holder to pause, who obeys at the end of its chunk.
+pub(crate) async fn pause(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = number(&id)?;
+    let mut connection = app.pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    leases::lock(&mut tx, id).await?;
+    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    if import.state != import::State::Paused {
+        refuse_to_pause(import.state)?;
+        let held = leases::request_pause(&mut tx, id).await?;
+        tx.commit().await?;
+        if !held {
+            let next = settle_unheld(&mut connection, &import, Request::Pause).await?;
+            ring(&app, next).await;
+        }
+    } else {
+        tx.rollback().await?;
+    }
+    drop(connection);
+    accepted(&app, caller.account_id, id).await
+}
+
+fn refuse_to_pause(state: import::State) -> Result<(), Problem> {
+    let why = match state {
+        import::State::Draft => "it is not started yet",
+        import::State::Held => "it waits for a decision already: approve, refuse or cancel it",
+        state if state.is_final() => "it has ended",
+        _ => return Ok(()),
+    };
+    let detail = format!("The import is {}: {why}.", state.as_str());
+    Err(problem(Code::NotPausable, detail))
+}
+
+/// A paused import waits for its turn again, in its old place. A pause that nobody obeyed yet is taken
+/// back.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = number(&id)?;
+    let mut connection = app.pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    leases::lock(&mut tx, id).await?;
+    let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    let withdrawn = !import.state.is_final() && leases::withdraw_pause(&mut tx, id).await?;
+    if import.state != import::State::Paused {
+        tx.commit().await?;
+        drop(connection);
+        return match withdrawn {
+            true => accepted(&app, caller.account_id, id).await,
+            false => {
+                let detail = format!("The import is {}, not paused.", import.state.as_str());
+                Err(problem(Code::NotResumable, detail))
+            }
+        };
+    }
+    let verb = match import.snapshot {
+        Some(_) => Verb::Apply,
+        None => Verb::Fetch,
+    };
+    imports::queue_again(&mut tx, id).await?;
+    leases::make_due(&mut tx, id, verb).await?;
+    tx.commit().await?;
+    drop(connection);
+    app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    accepted(&app, caller.account_id, id).await
+}
+
+/// What is asked of an import that no worker holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Request {
+    Pause,
+    Cancel,
+}
+
+/// Finishes a request without a worker, unless one took the import up in the meantime: that one obeys.
+/// A step of its own, since it takes the database's lock, and a request must not wait for a chunk.
+async fn settle_unheld(
+    connection: &mut PgConnection,
+    import: &imports::Import,
+    request: Request,
+) -> Result<Vec<i64>, Problem> {
+    let mut tx = connection.begin().await?;
+    lock_database(&mut tx, import.database_id).await?;
+    leases::lock(&mut tx, import.id).await?;
+    let now = imports::find_for_change(&mut tx, import.account_id, import.id).await?;
+    if now.state.is_final() {
+        return Ok(Vec::new());
+    }
+    let held = match request {
+        Request::Cancel => leases::request_cancel(&mut tx, import.id).await?,
+        // Somebody else paused it, held it for a decision, or took the pause back.
+        Request::Pause if refuse_to_pause(now.state).is_err() || now.state.is_settled() => {
+            return Ok(Vec::new());
+        }
+        Request::Pause => leases::pause_is_asked_of_holder(&mut tx, import.id).await?,
+    };
+    if held {
+        return Ok(Vec::new());
+    }
+    leases::revoke(&mut tx, import.id).await?;
+    match request {
+        Request::Cancel => imports::cancel(&mut tx, import.id).await?,
+        Request::Pause => imports::pause(&mut tx, import.id).await?,
+    }
+    let next = turns::wake_next(&mut tx, import.database_id).await?;
+    tx.commit().await?;
+    Ok(next)
+}
+
+async fn ring(app: &App, imports: Vec<i64>) {
+    for id in imports {
+        let verb = Verb::Apply;
+        app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    }
+}
