@@ -84,6 +84,7 @@ codes! {
     NotResumable "not_resumable" "The import is not paused.",
     NotDraft "not_draft" "Only a draft takes a payload.",
     PayloadExists "payload_exists" "The import has its payload already.",
+    TooManyStreams "too_many_streams" "The account has too many open streams of events.",
     RateLimited "rate_limited" "Too many requests.",
     TooManyConnections "too_many_connections" "Too many connections from one address.",
     TemporarilyUnavailable "temporarily_unavailable" "A part of the service is unreachable; try again.",

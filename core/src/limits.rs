@@ -82,6 +82,8 @@ pub const KEY_INDEXES_MAX: i64 = 8;
 pub const DEFINITION_BYTES_MAX: usize = 256 << 10;
 /// Longest page of a list.
 pub const PAGE_ROWS_MAX: i64 = 1_000;
+/// Most open streams of events of one account, in one process.
+pub const STREAMS_PER_ACCOUNT_MAX: usize = 50;
 /// Longest long poll, in seconds.
 pub const WAIT_SECS_MAX: u64 = 60;
 /// Days that a payload is kept after the end of its import.

@@ -4,6 +4,7 @@ mod body;
 mod brake;
 mod caller;
 mod databases;
+mod events;
 mod fields;
 mod imports;
 mod listing;
@@ -13,6 +14,7 @@ mod payload;
 mod place;
 mod problem;
 mod profiles;
+mod progress;
 mod rejects;
 mod removal;
 mod removed;
@@ -48,6 +50,7 @@ pub struct App {
     pub(crate) payloads: Payloads,
     pub(crate) addresses: AddressRules,
     pub(crate) notices: Notices,
+    streams: events::Streams,
     uses: Arc<Mutex<HashMap<String, Instant>>>,
 }
 
@@ -70,6 +73,7 @@ impl App {
             payloads,
             addresses,
             notices,
+            streams: events::Streams::default(),
             uses: Arc::default(),
         }
     }
@@ -118,6 +122,7 @@ pub fn router(app: App) -> Router {
         )
         .route("/imports", get(imports::list).post(submit::submit))
         .route("/imports/{import}", get(imports::show))
+        .route("/imports/{import}/events", get(events::stream))
         .route("/imports/{import}/payload", put(payload::upload))
         .route("/imports/{import}/rejects", get(rejects::download))
         .route("/imports/{import}/removals", get(removal::list))

@@ -124,7 +124,7 @@ fn status(code: Code) -> StatusCode {
         Code::UnsupportedMediaType | Code::UnsupportedCharset | Code::UnsupportedEncoding => {
             StatusCode::UNSUPPORTED_MEDIA_TYPE
         }
-        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited | Code::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,

@@ -3,11 +3,11 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::id::{Kind, show as show_id};
-use longshore_core::import::State;
 use longshore_core::store::status::Status;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
+use super::progress;
 
 /// An import as clients see it.
 pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
@@ -26,7 +26,7 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
         "id": show_id(Kind::Import, status.id),
         "name": status.name,
         "state": state,
-        "phase": phase(status, state),
+        "phase": progress::phase(status, state),
         "database": show_id(Kind::Database, status.database_id),
         "database_name": status.database_name,
         "definition": status.definition,
@@ -60,7 +60,10 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
         },
         "payload": status.payload_bytes.map(|bytes| json!({ "bytes": bytes, "sha256": sha256 })),
         "removal": removal(status),
-        "progress": progress(status, state, processed),
+        "queue_position": status.queue_position,
+        "stall_reason": progress::stall_reason(status, state),
+        "heartbeat_at": status.heartbeat_at.filter(|_| status.held),
+        "progress": progress::shown(status, state, processed),
         "warnings": status.warnings,
         "version": status.version,
         "epoch": status.epoch,
@@ -100,59 +103,15 @@ fn removal(status: &Status) -> Option<Value> {
     }))
 }
 
-/// What is being done inside the state, in words.
-fn phase(status: &Status, state: State) -> &'static str {
-    match state {
-        State::Draft
-            if status.payload_bytes.is_none() && status.definition["location"].is_null() =>
-        {
-            "waiting for its payload"
-        }
-        State::Draft => "waiting to be started",
-        State::Queued => "waiting for a worker",
-        State::Fetching if status.retry_at.is_some() => "waiting to fetch the source again",
-        State::Fetching => "fetching the source",
-        _ if status.waiting_for_turn => "waiting for its turn on the database",
-        State::Preparing if status.rows_total.is_none() => "surveying the payload",
-        State::Preparing => "preparing its index",
-        State::Applying => "applying rows",
-        State::Finishing => "removing what is missing",
-        State::Held => "all rows are applied; nothing is removed before it is approved",
-        State::Paused => "paused",
-        State::Completed | State::CompletedWithRejects => "done",
-        State::Failed => "failed",
-        State::Cancelled => "cancelled",
-    }
-}
-
-fn progress(status: &Status, state: State, processed: i64) -> Value {
-    let until = status.finished_at.unwrap_or(status.now);
-    let seconds = status
-        .applying_at
-        .map(|from| (until - from).as_seconds_f64())
-        .filter(|s| *s > 0.0);
-    let rate = seconds.map(|seconds| processed as f64 / seconds);
-    let left = status.rows_total.map(|total| total - processed);
-    let eta = match (state.is_final(), rate, left) {
-        (false, Some(rate), Some(left)) if rate > 0.0 => Some((left as f64 / rate).ceil()),
-        _ => None,
-    };
-    json!({
-        "bytes": status.payload_bytes,
-        "bytes_total": status.payload_bytes,
-        "rows": processed,
-        "rows_total": status.rows_total,
-        "rows_per_second": rate.map(|rate| (rate * 10.0).round() / 10.0),
-        "eta_seconds": eta,
-    })
-}
-
 /// Changes whenever anything in the status that is not a clock does.
 pub(crate) fn etag(status: &Status) -> String {
     let flags = u8::from(status.waiting_for_turn)
         + 2 * u8::from(status.cancel_requested)
-        + 4 * u8::from(status.retry_at.is_some());
-    format!("\"{}-{}-{flags}\"", status.version, status.epoch)
+        + 4 * u8::from(status.retry_at.is_some())
+        + 8 * u8::from(status.pause_requested)
+        + 16 * u8::from(progress::has_vanished(status));
+    let position = status.queue_position.unwrap_or(-1);
+    format!("\"{}-{}-{flags}-{position}\"", status.version, status.epoch)
 }
 
 /// The answer to a poll: with ETag, and with Retry-After while there is something to wait for.

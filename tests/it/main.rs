@@ -45,4 +45,5 @@ mod submitting;
 mod surviving;
 mod taking_turns;
 mod uploading;
+mod watching;
 mod widening;

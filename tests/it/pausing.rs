@@ -246,7 +246,7 @@ async fn a_pause_in_the_last_chunk_comes_too_late_and_leaves_nothing_behind() {
         .fetch_one(&mut *tx)
         .await
         .unwrap();
-    drop(gate.open().await);
+    gate.open().await;
     // The turn passes; the chunk itself stands behind this lock, or is done already.
     sqlx::query("select pg_advisory_xact_lock(4800, $1::int)")
         .bind(database as i32)

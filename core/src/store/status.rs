@@ -7,6 +7,9 @@ use sqlx::{FromRow, PgConnection};
 use crate::error::Error;
 use crate::import::State;
 
+/// The window of the rate that a running import shows, in seconds.
+pub const RECENT_SECS: f64 = 10.0;
+
 /// Everything that a status answer is made of.
 #[derive(Debug, Clone, FromRow)]
 pub struct Status {
@@ -52,6 +55,22 @@ pub struct Status {
     pub cancel_requested: bool,
     /// Someone asked to pause it.
     pub pause_requested: bool,
+    /// A worker has it.
+    pub held: bool,
+    /// Until when that worker need not renew.
+    pub held_until: Option<DateTime<Utc>>,
+    /// When it said last that it is there.
+    pub heartbeat_at: Option<DateTime<Utc>>,
+    /// Since when a worker may take it.
+    pub due_since: Option<DateTime<Utc>>,
+    /// How many go before it, while it waits for a worker or for its turn.
+    pub queue_position: Option<i64>,
+    /// Whom it waits for on its database.
+    pub waits_for: Option<i64>,
+    /// Workers that were seen within a minute.
+    pub workers_alive: Option<i64>,
+    /// Rows applied in the last [`RECENT_SECS`] seconds.
+    pub recent_rows: i64,
     /// When it is tried again, if it waits for that.
     pub retry_at: Option<DateTime<Utc>>,
     /// Books: rows created.
@@ -155,18 +174,44 @@ pub async fn page(
              coalesce(l.waiting_for_turn, false) as waiting_for_turn,
              coalesce(l.cancel_requested, false) as cancel_requested,
              coalesce(l.pause_requested, false) as pause_requested,
+             coalesce(l.holder is not null, false) as held, l.held_until, l.renewed_at as heartbeat_at,
+             case when l.due_at <= now() then l.due_at end as due_since,
+             w.queue_position, w.waits_for, w.workers_alive,
+             coalesce(w.recent_rows, 0)::bigint as recent_rows,
              case when l.due_at > now() then l.due_at end as retry_at,
              b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
              r.state as removal_state, r.reasons as removal_reasons,
              r.profiles as removal_profiles, r.subprofiles as removal_subprofiles,
              r.living as removal_living, r.held_until as removal_held_until,
-             b.profiles_removed, b.subprofiles_removed, b.coerced, b.links_created, b.links_deleted, b.linked_created, b.linked_updated,
+             b.profiles_removed, b.subprofiles_removed, b.coerced,
+             b.links_created, b.links_deleted, b.linked_created, b.linked_updated,
              b.profiles_created, b.profiles_updated, b.profiles_deleted,
              b.subprofiles_created, b.subprofiles_updated, b.subprofiles_deleted
          from imports i
          join databases d on d.id = i.database_id
          left join leases l on l.import_id = i.id
          left join removals r on r.import_id = i.id
+         left join lateral (
+             select case when l.waiting_for_turn then b.before
+                         when l.due_at <= now() then
+                             (select count(*) from leases d
+                              where d.verb = l.verb and d.due_at <= now()
+                                and d.import_id < l.import_id) end as queue_position,
+                 case when l.waiting_for_turn then b.first end as waits_for,
+                 (select count(*) from workers where seen_at > now() - interval '1 minute')
+                     as workers_alive,
+                 (select sum(c.next_row - c.first_row) from chunks c where c.import_id = i.id
+                      and c.committed_at > now() - make_interval(secs => $7)) as recent_rows
+             from (select count(*) as before,
+                          (array_agg(o.id order by o.state not in ('applying', 'finishing'), o.turn))[1]
+                              as first
+                   from imports o
+                   where l.waiting_for_turn and o.database_id = i.database_id and o.id <> i.id
+                     and (o.small or not i.small) and o.payload_sha256 is not null
+                     and ((o.turn < i.turn
+                           and o.state in ('queued', 'preparing', 'applying', 'finishing'))
+                          or (not o.small and o.state in ('applying', 'finishing')))) b
+         ) w on i.finished_at is null
          cross join lateral (
              select coalesce(sum(chunks), 0)::bigint as chunks,
                  coalesce(sum(created), 0)::bigint as created,
@@ -202,6 +247,7 @@ pub async fn page(
     .bind(filter.database_id)
     .bind(filter.before)
     .bind(limit)
+    .bind(RECENT_SECS)
     .fetch_all(connection)
     .await?)
 }
