@@ -214,6 +214,44 @@ async fn the_other_end_may_be_named_by_uid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_at_the_other_end_are_refused_to_a_row_that_makes_its_profile_too() {
+    let app = TestApp::start().await;
+    for (suffix, one_by_one) in [("-at-once", false), ("-row-by-row", true)] {
+        let (people, companies) = two(&app, suffix).await;
+        let same = "code,title\nx,One\nx,Two\n";
+        app.import(definition(&companies, "add", json!({}), same))
+            .await;
+        let members = json!({"key_fields": KEYS, "on_multiple_matches": "reject"});
+        let source = "email,Companies.code\nann,x\n";
+        let definition = definition(&people, "update_or_add", members, source);
+        let status = match one_by_one {
+            false => app.import(definition).await,
+            true => app.import_row_by_row(definition).await,
+        };
+        assert_eq!(told(&status), "rejected 1", "{suffix}");
+        assert_eq!(
+            app.told_rejects(&status).await,
+            ["1 Companies.code multiple_matches"]
+        );
+        assert_eq!(app.told_profiles(&people).await, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_uid_of_the_other_end_keeps_its_case_where_keys_do_not() {
+    let app = TestApp::start().await;
+    let (people, companies) = two(&app, "").await;
+    let members = json!({"key_fields": ["email"], "key_comparison": "without_case",
+        "link_uid_columns": {"Companies": "company"}});
+    let source = "email,company,Companies.title\nann,c1,One\nANN,C1,Two\n";
+    let status = app
+        .import(definition(&people, "update_or_add", members, source))
+        .await;
+    assert_eq!(told(&status), "created 2; profiles +1");
+    assert_eq!(app.told_profiles(&companies).await, "-/-/One; -/-/Two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_whose_other_end_cannot_be_made_leaves_nothing_behind() {
     let app = TestApp::start().await;
     for (suffix, one_by_one) in [("-at-once", false), ("-row-by-row", true)] {

@@ -146,6 +146,32 @@ async fn an_empty_key_is_rejected_or_makes_something_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_empty_key_made_is_found_by_the_default_that_it_got() {
+    let app = TestApp::start().await;
+    for (name, one_by_one) in WAYS {
+        let fields = json!([
+            {"name": "email", "type": "text", "default": "Nobody", "case_insensitive": true},
+            {"name": "points", "type": "integer"}]);
+        app.database(json!({"name": name, "fields": fields})).await;
+        let create = json!({"key_fields": ["email"], "on_empty_key": "create"});
+        // The first is made as Nobody, whom the second means; the third, of white space, is kept.
+        let source = "email,points\n,1\nnobody,2\n \t,3\nNOBODY,4\n";
+        let status = run(
+            &app,
+            definition(name, "update_or_add", create, source),
+            one_by_one,
+        )
+        .await;
+        assert_eq!(
+            told(&status),
+            "created 2, updated 2; profiles +2 ~2",
+            "{name}"
+        );
+        assert_eq!(app.told_profiles(name).await, "Nobody/4;  \t/3", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_may_be_compared_without_case_where_their_fields_are_not() {
     let app = TestApp::start().await;
     for (name, one_by_one) in WAYS {

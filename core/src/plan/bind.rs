@@ -157,6 +157,7 @@ impl Binding<'_> {
             && is_key(self.definition, prefix, field)
             && field.kind.is_text()
             && !field.case_insensitive
+            && !field.is_of_system()
     }
 }
 

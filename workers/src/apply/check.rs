@@ -15,12 +15,10 @@ impl Run<'_> {
     pub(super) fn check_matches(&self, row: usize, profiles: &[usize]) -> Result<(), Box<Reject>> {
         if self.plan.policies.on_multiple_matches == OnMultipleMatches::Reject {
             self.check_several(row, 0, profiles.len())?;
-            for (side, parent) in self
-                .brought(row)
-                .flat_map(|side| profiles.iter().map(move |parent| (side, parent)))
-            {
-                let parent = if self.is_linked(side) { 0 } else { *parent };
-                self.check_several(row, side, self.matched(row, side, parent).len())?;
+            for side in self.brought(row) {
+                for parent in self.parents(side, profiles) {
+                    self.check_several(row, side, self.matched(row, side, parent).len())?;
+                }
             }
         }
         if profiles.is_empty() && self.creates() && self.names_an_id(row) {
@@ -33,6 +31,16 @@ impl Run<'_> {
         profiles
             .iter()
             .try_for_each(|place| self.check_version(row, *place, *version))
+    }
+
+    /// Below whom the row can meet anything on this side. Linked profiles are below nobody: a
+    /// profile that the row makes meets them too.
+    fn parents(&self, side: usize, profiles: &[usize]) -> Vec<usize> {
+        match self.is_linked(side) {
+            false => profiles.to_vec(),
+            true if profiles.is_empty() && !self.creates() => Vec::new(),
+            true => vec![0],
+        }
     }
 
     fn check_several(&self, row: usize, side: usize, matches: usize) -> Result<(), Box<Reject>> {

@@ -95,6 +95,8 @@ pub(crate) struct Chunk {
     pub(crate) unfolded: Vec<usize>,
     /// Rows and sides whose key is empty, where that makes no reject.
     pub(crate) keyless: HashSet<(usize, usize)>,
+    /// Those of them that defaults give a whole key: later rows can mean what they make.
+    pub(crate) keyed_by_default: HashSet<(usize, usize)>,
     /// What the rows expect, where versions are checked.
     pub(crate) versions: Vec<Version>,
     /// Cells that were converted.
@@ -119,6 +121,7 @@ impl Chunk {
             keys: Vec::new(),
             unfolded: Vec::new(),
             keyless: HashSet::new(),
+            keyed_by_default: HashSet::new(),
             versions: Vec::new(),
             coerced: 0,
             named: None,
@@ -146,6 +149,7 @@ impl Chunk {
         self.unfolded.truncate(mark.unfolded);
         self.buffer.truncate(mark.buffer);
         self.keyless.retain(|(row, _)| *row != this_row);
+        self.keyed_by_default.retain(|(row, _)| *row != this_row);
         self.coerced = mark.coerced;
     }
 

@@ -221,8 +221,10 @@ impl<'a> Run<'a> {
                 return (RowOutcome::Ignored, matched);
             }
             let entity = self.new_entity(row, side, parent);
-            let keyless = self.chunk.keyless.contains(&(row, side));
-            let matchable = self.plan.action != Action::Add && !keyless;
+            let at = (row, side);
+            let keyed =
+                !self.chunk.keyless.contains(&at) || self.chunk.keyed_by_default.contains(&at);
+            let matchable = self.plan.action != Action::Add && keyed;
             let key = matchable.then(|| self.key(row, side));
             let made = self.decision.sides[side].add(parent, key, entity);
             self.effects(side).created += 1;

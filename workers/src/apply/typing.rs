@@ -141,6 +141,7 @@ fn add_key(plan: &Plan, side: usize, row: &Row, chunk: &mut Chunk) -> Result<(),
         row,
     };
     let mut missing = None;
+    let mut keyed_by_default = true;
     let mut bytes = 0;
     for (place, field) in side_plan.fields[..side_plan.keys].iter().enumerate() {
         match key_bytes(side_plan, place, chunk, side) {
@@ -149,7 +150,8 @@ fn add_key(plan: &Plan, side: usize, row: &Row, chunk: &mut Chunk) -> Result<(),
                 fold(field, (start, end), chunk);
             }
             None => {
-                chunk.keys.push((0, 0));
+                keyed_by_default &=
+                    add_default_key(field, chunk.slot(this_row, side, place), chunk);
                 missing = missing.or(Some(place));
             }
         }
@@ -167,12 +169,32 @@ fn add_key(plan: &Plan, side: usize, row: &Row, chunk: &mut Chunk) -> Result<(),
         (None, _) => {}
         (Some(_), OnEmptyKey::Create) => {
             chunk.keyless.insert((this_row, side));
+            if keyed_by_default {
+                chunk.keyed_by_default.insert((this_row, side));
+            }
         }
         (Some(place), OnEmptyKey::Reject) => {
             return Err(at(place).missing());
         }
     }
     Ok(())
+}
+
+/// Appends the key cell that whatever is made of an empty one will have. False: none.
+fn add_default_key(field: &Field, slot: Slot, chunk: &mut Chunk) -> bool {
+    let default = match slot {
+        Slot::Blank | Slot::Absent => field.default.as_deref(),
+        Slot::Set(..) => None,
+    };
+    match default {
+        Some(bytes) => {
+            let start = chunk.buffer.len() as u32;
+            chunk.buffer.extend_from_slice(bytes);
+            fold(field, (start, chunk.buffer.len() as u32), chunk);
+        }
+        None => chunk.keys.push((0, 0)),
+    }
+    default.is_some()
 }
 
 /// Any group of which all fields have a value is enough. Returns what to name if none has.
