@@ -33,6 +33,7 @@ impl Found {
                 id: text(&found["id"]),
                 version: text(&found["updated_at"]),
                 values: thing.values.clone(),
+                children: values_of(&thing.children),
             };
             things.zip(&self.0[database]).map(known).collect()
         })
@@ -91,6 +92,10 @@ impl Found {
         }
         links
     }
+}
+
+fn values_of(things: &[Thing]) -> Vec<Vec<Value>> {
+    things.iter().map(|thing| thing.values.clone()).collect()
 }
 
 /// A profile without what the model does not know: ids and times.

@@ -40,7 +40,7 @@ impl Asked {
         let mut policies = policies(random, action);
         let changes = !matches!(action, Action::Add | Action::IgnoreOrAdd);
         policies.asks_version = with_versions && changes && random.random_bool(0.8);
-        let links_by_uid = links && random.random_bool(0.3);
+        let links_by_uid = links && random.random_bool(0.4);
         let uid = |side| schema.uid(home, side);
         let own = match policies.match_by {
             MatchBy::KeyFields => schema.keys(random, (home, PROFILE)),

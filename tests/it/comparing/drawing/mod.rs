@@ -22,6 +22,7 @@ pub(super) struct Known {
     pub(super) id: String,
     pub(super) version: String,
     pub(super) values: Vec<Value>,
+    pub(super) children: Vec<Vec<Value>>,
 }
 
 /// What is known when an import is drawn: the profiles of both databases, and ids that nobody has.

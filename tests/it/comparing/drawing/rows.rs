@@ -26,6 +26,7 @@ struct Mood<'a> {
     may_lack: bool,
     is_blank: [bool; 3],
     about: [Option<&'a Known>; 2],
+    about_child: Option<&'a Vec<Value>>,
 }
 
 impl Drawing<'_> {
@@ -36,9 +37,11 @@ impl Drawing<'_> {
             let wanted = random.random_bool(0.6);
             known.choose(random).filter(|_| wanted)
         };
+        let about = [about(home), about(1 - home)];
         let mood = Mood {
             may_lack,
-            about: [about(home), about(1 - home)],
+            about,
+            about_child: about[0].and_then(|known| known.children.choose(random)),
             is_blank: [false, random.random_bool(0.2), random.random_bool(0.2)],
         };
         let sizes = [PROFILE, SUBPROFILE, LINKED].map(|side| match side {
@@ -83,18 +86,23 @@ impl Drawing<'_> {
             return blank(random, mood);
         }
         let about = match side {
-            PROFILE => mood.about[0],
-            LINKED => mood.about[1],
-            _ => None,
+            PROFILE => mood.about[0].map(|known| &known.values),
+            LINKED => mood.about[1].map(|known| &known.values),
+            _ => mood.about_child.filter(|_| random.random_bool(0.7)),
         };
         let is_key = self.asked.meant.keys[side].contains(&place);
-        let same = about.filter(|_| is_key).and_then(|known| {
-            let fits = |(_, kept): &(&str, Value)| *kept == known.values[place];
+        let same = about.filter(|_| is_key).and_then(|values_there| {
+            let fits = |(_, kept): &(&str, Value)| *kept == values_there[place];
             values(kind).into_iter().find(fits)
         });
-        match same {
-            Some((text, kept)) => (Some(json!(text)), Cell::Holds(kept)),
-            None => plain(random, kind, mood),
+        if let Some((text, kept)) = same {
+            return (Some(json!(text)), Cell::Holds(kept));
+        }
+        let written = plain(random, kind, mood);
+        // Rows without a key are passed over or refused, and say little else.
+        match is_key && !written.1.is_held() && random.random_bool(0.5) {
+            true => plain(random, kind, mood),
+            false => written,
         }
     }
 
@@ -144,11 +152,11 @@ fn blank(random: &mut StdRng, mood: &Mood<'_>) -> Written {
 fn plain(random: &mut StdRng, kind: &str, mood: &Mood<'_>) -> Written {
     match random.random_range(0..100) {
         0..8 if mood.may_lack => (None, Cell::Absent),
-        0..2 => {
+        0 => {
             let (text, code) = misfit(kind);
             (Some(json!(text)), Cell::Misfit(code))
         }
-        2..15 => blank(random, mood),
+        1..13 => blank(random, mood),
         _ => {
             let (text, kept) = values(kind).choose(random).unwrap().clone();
             (Some(json!(text)), Cell::Holds(kept))

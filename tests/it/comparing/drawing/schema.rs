@@ -35,8 +35,8 @@ impl DrawnField {
             text,
             ignores_case: kind == "email" || (text && random.random_bool(0.3)),
             exact: false,
-            required: random.random_bool(0.12),
-            unique: kind != "multiselect" && random.random_bool(0.12),
+            required: random.random_bool(0.1),
+            unique: kind != "multiselect" && random.random_bool(0.08),
             default: default.clone().unwrap_or(Value::Null),
         };
         DrawnField {
