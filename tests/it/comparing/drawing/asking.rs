@@ -35,7 +35,7 @@ impl Asked {
             Action::Delete => target(random, home),
             _ => Target::Profile,
         };
-        let orders = target == Target::Subprofile || (home == 0 && random.random_bool(0.45));
+        let orders = target == Target::Subprofile || (home == 0 && random.random_bool(0.55));
         let links = target == Target::Link || random.random_bool(0.45);
         let mut policies = policies(random, action);
         let changes = !matches!(action, Action::Add | Action::IgnoreOrAdd);

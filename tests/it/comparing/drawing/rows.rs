@@ -33,15 +33,14 @@ impl Drawing<'_> {
     pub(super) fn row(&self, random: &mut StdRng, may_lack: bool) -> (Vec<Option<Value>>, Row) {
         let home = self.asked.meant.home;
         let mut about = |database: usize| {
-            let known = &self.ground.known[database];
-            let wanted = random.random_bool(0.6);
-            known.choose(random).filter(|_| wanted)
+            let wanted = random.random_bool(0.65);
+            favourite(random, &self.ground.known[database]).filter(|_| wanted)
         };
         let about = [about(home), about(1 - home)];
         let mood = Mood {
             may_lack,
             about,
-            about_child: about[0].and_then(|known| known.children.choose(random)),
+            about_child: about[0].and_then(|known| favourite(random, &known.children)),
             is_blank: [false, random.random_bool(0.2), random.random_bool(0.2)],
         };
         let sizes = [PROFILE, SUBPROFILE, LINKED].map(|side| match side {
@@ -138,6 +137,14 @@ impl Drawing<'_> {
             (18..45, Some(known)) => held(&format!("{}Z", &known.version[..19])),
             (_, Some(known)) => held(&known.version),
         }
+    }
+}
+
+/// The oldest as often as all others: what several imports are about gathers subprofiles and links.
+fn favourite<'a, T>(random: &mut StdRng, things: &'a [T]) -> Option<&'a T> {
+    match random.random_bool(0.5) {
+        true => things.first(),
+        false => things.choose(random),
     }
 }
 

@@ -128,7 +128,7 @@ impl Schema {
     pub(super) fn keys(&self, random: &mut StdRng, (home, side): (usize, usize)) -> Vec<usize> {
         let in_first = (home == 0) != (side == LINKED);
         let is_steady = in_first && (side == SUBPROFILE) == (self.steady == SUBPROFILE);
-        match is_steady || random.random_bool(0.6) {
+        match is_steady || random.random_bool(0.5) {
             true => vec![0],
             false => vec![0, 1],
         }
