@@ -28,7 +28,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 use longshore_core::address::AddressRules;
 use longshore_core::code::Code;
@@ -40,7 +41,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::notices::Notices;
-use self::problem::{Problem, problem};
+pub use self::problem::status as status_of;
+use self::problem::{ERRORS_PAGE, Problem, problem};
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -139,6 +141,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(no_method);
     Router::new()
         .route("/healthz", get(health))
+        .route(ERRORS_PAGE, get(errors_page))
         .nest("/v1", v1)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -151,6 +154,13 @@ async fn health(axum::extract::State(app): axum::extract::State<App>) -> StatusC
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
+}
+
+/// Every code with its cause and remedy, as this version knows them. Needs no token, since whoever
+/// is refused reads it.
+async fn errors_page() -> impl IntoResponse {
+    let media = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
+    (media, include_str!("../../docs/errors.md"))
 }
 
 async fn no_route() -> Problem {

@@ -7,6 +7,9 @@ use longshore_core::code::Code;
 use longshore_core::error::{Class, Complaint, Error};
 use serde_json::json;
 
+/// Where every code is explained, under an anchor of its own.
+pub(crate) const ERRORS_PAGE: &str = "/docs/errors";
+
 /// A refusal, on its way to the client.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -89,7 +92,8 @@ impl From<sqlx::Error> for Problem {
 }
 
 /// The status for a code. Whatever is not named here is wrong in the request's meaning: 422.
-fn status(code: Code) -> StatusCode {
+#[must_use]
+pub fn status(code: Code) -> StatusCode {
     match code {
         Code::TokenInQuery
         | Code::AmbiguousCredentials
@@ -142,6 +146,8 @@ impl IntoResponse for Problem {
             "status": status.as_u16(),
             "code": code,
             "detail": first.map_or("", |complaint| complaint.detail.as_str()),
+            "remedy": code.remedy(),
+            "docs": format!("{ERRORS_PAGE}#{code}"),
         });
         if let Some(pointer) = first
             .map(|complaint| &complaint.pointer)

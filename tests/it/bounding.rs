@@ -19,15 +19,17 @@ async fn raw(app: &TestApp, bytes: &[u8]) -> String {
     let mut stream = connect(app).await;
     // A server that has heard enough may close before it has read all.
     let _ = stream.write_all(bytes).await;
-    read(&mut stream).await
+    read(app, &mut stream).await
 }
 
-async fn read(stream: &mut TcpStream) -> String {
+async fn read(app: &TestApp, stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let reading = stream.read_to_end(&mut bytes);
     let read = tokio::time::timeout(Duration::from_secs(30), reading).await;
     assert!(read.is_ok(), "the server keeps the connection open");
-    String::from_utf8_lossy(&bytes).into_owned()
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    app.hear_raw(&text);
+    text
 }
 
 fn head(app: &TestApp, line: &str, more: &str) -> String {
@@ -67,7 +69,7 @@ async fn go_silent(app: &TestApp, beginning: &[u8]) -> (String, Duration) {
     let began = Instant::now();
     let mut stream = connect(app).await;
     stream.write_all(beginning).await.unwrap();
-    (read(&mut stream).await, began.elapsed())
+    (read(app, &mut stream).await, began.elapsed())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +160,7 @@ async fn a_request_whose_length_is_told_in_two_ways_is_no_two_requests() {
         let mut stream = connect(&app).await;
         stream.write_all(bytes.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        let answered = read(&mut stream).await;
+        let answered = read(&app, &mut stream).await;
         let answers = answered.matches("HTTP/1.1 ").count();
         assert!(
             answers <= 2 && !answered.contains("HTTP/1.1 5"),
@@ -272,7 +274,7 @@ async fn what_is_not_http_is_closed_without_harm() {
         let mut stream = connect(&app).await;
         stream.write_all(bytes).await.unwrap();
         stream.shutdown().await.unwrap();
-        let answered = read(&mut stream).await;
+        let answered = read(&app, &mut stream).await;
         assert!(
             answered.is_empty() || answered.starts_with("HTTP/1.1 4"),
             "{answered}"

@@ -110,6 +110,7 @@ const WRONG: &str = r#"
 {"callback_url": "https://x.example/"} => not_available /callback_url: not available yet
 {"followups": true} => not_available /followups: not available yet
 {"action": "add", "remove_missing": true} => incompatible_options /remove_missing: update_or_add
+{"remove_missing": "yes"} => invalid_type /remove_missing: true or false
 {"source": "email,agge\na@x.example,1\n"} => unknown_field /source: Did you mean "age"?
 {"source": [{"email": "a@x.example"}, {"Orders.nr": 1}]} => unknown_field /source: Orders has no field
 {"source": "age\n1\n"} => key_not_mapped /key_fields/0: email

@@ -6,8 +6,10 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+mod accounting;
 mod agreeing;
 mod app;
+mod codes;
 mod matching;
 mod model;
 
@@ -36,6 +38,7 @@ mod pausing;
 mod permitting;
 mod reading_back;
 mod real_data;
+mod refusing;
 mod removing;
 mod repeating;
 mod replaying;

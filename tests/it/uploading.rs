@@ -339,6 +339,7 @@ async fn break_off(app: &TestApp, id: &str, (announced, sent): (usize, &[u8])) -
     stream.shutdown().await.unwrap();
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text).await;
+    app.hear_raw(&text);
     text
 }
 

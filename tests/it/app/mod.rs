@@ -1,5 +1,7 @@
 //! The service under test: the API on a port of its own, and a worker that takes steps when told.
 
+mod gate;
+mod hearing;
 pub(crate) mod processes;
 mod servers;
 mod source;
@@ -44,6 +46,7 @@ pub(crate) struct TestApp {
     pub(crate) payload_dir: Arc<TempDir>,
     /// False where a test breaks the service on purpose: then the end is not looked at.
     pub(crate) ends_well: bool,
+    ear: Arc<hearing::Ear>,
     stop: CancellationToken,
 }
 
@@ -117,6 +120,7 @@ impl TestApp {
         let worker = Worker::new(settings, stop.clone()).unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         TestApp {
+            ear: hearing::Ear::open(&url),
             url,
             token,
             database_url,
@@ -131,6 +135,16 @@ impl TestApp {
             ends_well: true,
             stop,
         }
+    }
+
+    /// From here on answers of the 500 family are what the test wants to see.
+    pub(crate) fn expects_outage(&self) {
+        self.ear.expects_outage();
+    }
+
+    /// Notes an answer that the test read from a connection of its own.
+    pub(crate) fn hear_raw(&self, text: &str) {
+        hearing::hear_raw(&self.ear, text);
     }
 
     /// One call with the admin token.
@@ -276,6 +290,7 @@ impl TestApp {
 pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let url = response.url().to_string();
     // A stream of events may never end: its beginning is answer enough.
     let streams = headers
         .get("content-type")
@@ -285,12 +300,14 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
         false => response.text().await.unwrap(),
     };
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Answer {
+    let answer = Answer {
         status,
         headers,
         text,
         json,
-    }
+    };
+    hearing::hear(&url, &answer);
+    answer
 }
 
 /// A token of an account, which is made if it is new.
@@ -309,12 +326,17 @@ pub(crate) async fn make_token(database_url: &str, account: &str, scope: Scope) 
     text
 }
 
-/// At the end of every test: no lease is held, nothing is due, and the books of every import
-/// that is complete balance.
+/// At the end of every test: it produced the codes that it is named for, no lease is held, nothing
+/// is due, and the books of every import that is complete balance.
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
-        if std::thread::panicking() || !self.ends_well {
+        hearing::forget(&self.url);
+        if std::thread::panicking() {
+            return;
+        }
+        self.ear.keeps_its_promises();
+        if !self.ends_well {
             return;
         }
         let url = self.database_url.clone();
