@@ -218,6 +218,12 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+async fn whole(mut pipe: impl AsyncReadExt + Unpin) -> String {
+    let mut text = String::new();
+    pipe.read_to_string(&mut text).await.unwrap();
+    text
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_never_hold_a_token_a_query_string_or_a_value_of_a_payload() {
     let app = TestApp::start().await;
@@ -238,6 +244,9 @@ async fn logs_never_hold_a_token_a_query_string_or_a_value_of_a_payload() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
+    // Read all the while: whoever logs into a full pipe stands still.
+    let log = tokio::spawn(whole(process.stdout.take().unwrap()));
+    let more = tokio::spawn(whole(process.stderr.take().unwrap()));
     let deadline = Instant::now() + Duration::from_secs(30);
     while app.http.get(format!("{url}/healthz")).send().await.is_err() {
         assert!(Instant::now() < deadline, "the API does not answer");
@@ -274,21 +283,7 @@ async fn logs_never_hold_a_token_a_query_string_or_a_value_of_a_payload() {
         .args(["-s", "TERM", &pid])
         .status();
     assert!(killed.unwrap().success());
-    let (mut log, mut more) = (String::new(), String::new());
-    process
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .await
-        .unwrap();
-    process
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut more)
-        .await
-        .unwrap();
+    let (log, more) = (log.await.unwrap(), more.await.unwrap());
     assert!(process.wait().await.unwrap().success(), "{more}");
     let log = log + &more;
     assert!(

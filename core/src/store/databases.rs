@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, FromRow, PgConnection};
 
 use crate::code::Code;
 use crate::database::{Collection, Database, Link, TableNumber};
-use crate::error::{Error, refused, violated};
+use crate::error::{Complaint, Error, refused, violated};
 use crate::field::{Field, FieldType};
 use crate::id::{Kind, parse};
 use crate::store::typed;
@@ -329,11 +329,11 @@ pub(super) async fn run(tx: &mut PgConnection, statements: Vec<String>) -> Resul
 /// Named constraints become words beside the query.
 pub(super) fn in_words(error: sqlx::Error) -> Error {
     match violated(&error) {
-        Some("databases_name_unique") => refused(
+        Some("databases_name_unique") => name_refused(
             Code::NameTaken,
             "Another database of this account has this name.",
         ),
-        Some("collections_name_unique") => refused(
+        Some("collections_name_unique") => name_refused(
             Code::NameTaken,
             "Another collection of this database has this name.",
         ),
@@ -341,10 +341,15 @@ pub(super) fn in_words(error: sqlx::Error) -> Error {
             Code::NameTaken,
             "Another link of one of the databases has this name.",
         ),
-        Some("fields_name_unique") => refused(
+        Some("fields_name_unique") => name_refused(
             Code::DuplicateField,
             "A field of this name is there already; names ignore case.",
         ),
         _ => Error::Sql(error),
     }
+}
+
+/// A refusal of the name that was sent.
+pub(super) fn name_refused(code: Code, detail: impl Into<String>) -> Error {
+    Error::Refused(Complaint::new(code, "/name", detail))
 }

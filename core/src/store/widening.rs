@@ -12,7 +12,7 @@ use crate::field::Field;
 use crate::limits::{COLLECTIONS_MAX, FIELDS_MAX, LINKS_MAX};
 use crate::store::connect::{lock_database, lock_databases};
 use crate::store::databases::{
-    NewCollection, NewField, in_words, insert_collection, insert_fields, run,
+    NewCollection, NewField, in_words, insert_collection, insert_fields, name_refused, run,
 };
 use crate::store::{indexes, typed};
 
@@ -41,7 +41,7 @@ pub async fn add_collection(
     .await?;
     if taken {
         let detail = "A link of this database has this name.";
-        return Err(refused(Code::NameTaken, detail));
+        return Err(name_refused(Code::NameTaken, detail));
     }
     insert_collection(&mut tx, database.0, collection).await?;
     tx.commit().await?;
