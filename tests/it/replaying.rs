@@ -151,6 +151,28 @@ async fn a_key_that_cannot_be_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_beside_the_first_request_is_told_to_wait() {
+    let app = app().await;
+    let body = definition("a@x.example");
+    // As the first request does between taking its key and its commit.
+    let mut first = app.pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('key', id)) from accounts")
+        .execute(&mut *first)
+        .await
+        .unwrap();
+    let refused = submit(&app, "key", &body).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (409, "idempotency_in_progress")
+    );
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert_eq!(count(&app).await, 0);
+    first.rollback().await.unwrap();
+    submit(&app, "key", &body).await.expect(202);
+    app.work_until_idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn thirty_repeats_at_once_of_each_of_five_keys_make_five_imports() {
     let app = std::sync::Arc::new(app().await);
     let tasks: Vec<_> = (0..150)
