@@ -3,6 +3,7 @@
 mod body;
 mod brake;
 mod caller;
+mod causes;
 mod databases;
 mod events;
 mod fields;
@@ -127,6 +128,7 @@ pub fn router(app: App) -> Router {
         .route("/imports/{import}/events", get(events::stream))
         .route("/imports/{import}/payload", put(payload::upload))
         .route("/imports/{import}/rejects", get(rejects::download))
+        .route("/imports/{import}/rejects/summary", get(causes::summary))
         .route("/imports/{import}/removals", get(removal::list))
         .route("/imports/{import}/approve", post(removal::approve))
         .route("/imports/{import}/refuse", post(removal::refuse))

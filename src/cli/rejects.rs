@@ -15,7 +15,7 @@ use super::client::Client;
 use super::connection::Connection;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::render::{bytes, warn};
+use super::render::{bytes, say, warn};
 
 const SHOWN_MAX: usize = 5;
 /// More than that many bytes are not read to find the first few rejects.
@@ -29,6 +29,9 @@ pub struct RejectsArgs {
     /// csv: the rows' own columns, then line, column, code and message; ndjson: one object a row
     #[arg(long, value_enum, default_value_t = RejectsFormat::Csv)]
     format: RejectsFormat,
+    /// Print what is wrong, cause by cause, as one line of JSON each
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    summary: bool,
     /// File to write; without it, standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -51,8 +54,22 @@ impl RejectsFormat {
     }
 }
 
+/// One line for every cause.
+async fn causes(client: &Client, id: &str) -> Result<Exit, Failure> {
+    let summary = client
+        .get(&["v1", "imports", id, "rejects", "summary"])
+        .await?;
+    for cause in summary["causes"].as_array().into_iter().flatten() {
+        say(&cause.to_string());
+    }
+    Ok(Exit::Done)
+}
+
 /// Writes all rejects of an import to a file or to standard output.
 pub(super) async fn run(args: RejectsArgs, client: &Client) -> Result<Exit, Failure> {
+    if args.summary {
+        return causes(client, &args.id).await;
+    }
     let answer = ask(client, &args.id, args.format).await?;
     match &args.output {
         Some(path) => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp, answer, make_token};
 
 /// Every route below /v1 with the scope it needs.
-const ROUTES: [(&str, &str, Scope); 27] = [
+const ROUTES: [(&str, &str, Scope); 28] = [
     ("GET", "/databases", Scope::Read),
     ("POST", "/databases", Scope::Write),
     ("GET", "/databases/{database}", Scope::Read),
@@ -33,6 +33,7 @@ const ROUTES: [(&str, &str, Scope); 27] = [
     ("GET", "/imports/{import}/events", Scope::Read),
     ("PUT", "/imports/{import}/payload", Scope::Write),
     ("GET", "/imports/{import}/rejects", Scope::Read),
+    ("GET", "/imports/{import}/rejects/summary", Scope::Read),
     ("GET", "/imports/{import}/removals", Scope::Read),
     ("POST", "/imports/{import}/approve", Scope::Write),
     ("POST", "/imports/{import}/refuse", Scope::Write),

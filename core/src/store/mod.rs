@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod binary;
+pub mod causes;
 pub mod changes;
 pub mod chunks;
 pub mod connect;

@@ -302,6 +302,20 @@ pub async fn move_on(
     }
 }
 
+/// The end of a removal stands in the order of truth too: behind this line nothing is left to remove.
+pub async fn log_end(tx: &mut PgConnection, import_id: i64) -> Result<(), Error> {
+    sqlx::query(
+        "insert into chunks (import_id, lane, first_row, next_row, removed_after_id, removed_to_id)
+         select r.import_id, 0, l.next_row, l.next_row, r.after_id, r.after_id
+         from removals r join lanes l on l.import_id = r.import_id and l.lane = 0
+         where r.import_id = $1",
+    )
+    .bind(import_id)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Imports whose removal was held for too long, with their databases.
 pub async fn overdue(connection: &mut PgConnection) -> Result<Vec<(i64, i64)>, Error> {
     Ok(sqlx::query_as(

@@ -97,6 +97,7 @@ async fn remove_some(
     match remove_chunk(tx, scope, (target, after)).await? {
         Some(_) => Ok(Step::More),
         None => {
+            removal::log_end(tx, target.import_id).await?;
             removal::end(tx, target.import_id, RemovalState::Done).await?;
             let next = commit::complete(tx, target).await?;
             Ok(Step::Ended(Outcome::Complete(next)))

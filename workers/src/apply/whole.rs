@@ -135,6 +135,7 @@ impl Job<'_> {
         while let Some(last) = remove_chunk(tx, &scope, (target, after)).await? {
             after = last;
         }
+        removal::log_end(tx, id).await?;
         removal::end(tx, id, RemovalState::Done).await?;
         Ok(None)
     }
