@@ -14,8 +14,8 @@ use longshore_core::definition::Definition;
 use longshore_core::error::Error;
 use longshore_core::store::rejects::{self, RejectRow};
 use longshore_core::store::{imports, status};
+use longshore_workers::reading;
 use longshore_workers::rows::{Reader, Row, Step};
-use longshore_workers::survey;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -127,8 +127,8 @@ fn response(id: i64, shape: Shape, body: Body) -> Response {
 type PayloadReader = Reader<Box<dyn Read + Send>>;
 
 fn open(definition: &Definition, source: Box<dyn Read + Send>) -> Option<PayloadReader> {
-    let (format, source) = survey::format_of(definition, source).ok()?;
-    Reader::open(format, Box::new(source) as Box<dyn Read + Send>).ok()
+    let (reading, source) = reading::open(definition, source).ok()?;
+    Reader::open(reading.format, Box::new(source) as Box<dyn Read + Send>).ok()
 }
 
 /// The rows as they stand in the snapshot, as far as it is still kept.

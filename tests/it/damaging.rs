@@ -36,6 +36,13 @@ fn damage(
     }
 }
 
+impl Damage {
+    /// With members of its definition.
+    fn with(self, members: Value) -> Damage {
+        Damage { members, ..self }
+    }
+}
+
 fn utf16(text: &str, big: bool) -> Vec<u8> {
     let bytes = |unit: u16| {
         if big {
@@ -75,13 +82,15 @@ fn damages() -> Vec<Damage> {
             good.replace(',', ";"),
             "delimiter_suspect",
             Some(1),
-        ),
+        )
+        .with(json!({"delimiter": ","})),
         damage(
             "tabs",
             good.replace(',', "\t"),
             "delimiter_suspect",
             Some(1),
-        ),
+        )
+        .with(json!({"delimiter": ","})),
         damage(
             "duplicate header",
             "email,note,note\na@x.example,1,2\n",
@@ -101,13 +110,15 @@ fn damages() -> Vec<Damage> {
             utf16(good, false),
             "encoding_unsupported",
             None,
-        ),
+        )
+        .with(json!({"encoding": "utf-8"})),
         damage(
             "UTF-16, big end first",
             utf16(good, true),
             "encoding_unsupported",
             None,
-        ),
+        )
+        .with(json!({"encoding": "utf-8"})),
         damage("no header", "ann,one\nbob,two\n", "unknown_field", None),
         damage(
             "too many columns",

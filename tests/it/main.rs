@@ -38,6 +38,7 @@ mod pausing;
 mod permitting;
 mod racing;
 mod reading_back;
+mod reading_formats;
 mod real_data;
 mod refusing;
 mod removing;

@@ -4,11 +4,13 @@
 mod apply;
 pub mod bell;
 mod context;
+mod delimiter;
 mod fetch;
 mod lease;
 pub mod outbound;
 mod outcome;
 mod plant;
+pub mod reading;
 pub mod rows;
 pub mod survey;
 mod sweep;

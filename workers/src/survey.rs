@@ -1,14 +1,15 @@
 //! Looks at a whole payload before the first row is applied: finds structural damage, counts the
 //! rows and collects the columns. A payload that is damaged anywhere applies nothing.
 
-use std::io::{Chain, Cursor, Read};
+use std::io::Read;
 
 use longshore_core::code::Code;
-use longshore_core::definition::{self, Definition};
+use longshore_core::definition::Definition;
 use longshore_core::limits::ROWS_MAX;
 use longshore_core::store::imports::Survey;
 
-use crate::rows::{Damage, Error, Format, Reader, Row, Step};
+use crate::reading;
+use crate::rows::{Damage, Error, Reader, Row, Step};
 
 /// What was found, how the payload is read, and what was taken for granted.
 #[derive(Debug, Clone)]
@@ -21,15 +22,8 @@ pub struct Surveyed {
 
 /// Surveys a payload, on a thread that may block.
 pub fn survey(definition: &Definition, source: impl Read) -> Result<Surveyed, Error> {
-    let mut warnings = Vec::new();
-    let (format, source) = format_of(definition, source)?;
-    if definition.format.is_none() {
-        warnings.push(format!(
-            "format was not given; the payload was read as {}",
-            word(format)
-        ));
-    }
-    let mut reader = Reader::open(format, source)?;
+    let (reading, source) = reading::open(definition, source)?;
+    let mut reader = Reader::open(reading.format, source)?;
     let mut row = Row::new();
     let mut rows: u64 = 0;
     while reader.next(&mut row)? != Step::End {
@@ -49,7 +43,10 @@ pub fn survey(definition: &Definition, source: impl Read) -> Result<Surveyed, Er
         rows: i64::try_from(rows).unwrap_or(i64::MAX),
         columns: reader.columns().to_vec(),
     };
-    Ok(Surveyed { survey, warnings })
+    Ok(Surveyed {
+        survey,
+        warnings: reading.notes,
+    })
 }
 
 fn damage(code: Code, message: String) -> Error {
@@ -60,45 +57,4 @@ fn damage(code: Code, message: String) -> Error {
         message,
     }
     .into()
-}
-
-fn word(format: Format) -> &'static str {
-    match format {
-        Format::Csv { .. } => "csv",
-        Format::Json => "json",
-        Format::Ndjson => "ndjson",
-    }
-}
-
-/// How much is looked at to tell formats apart.
-const SAMPLE_BYTES: u64 = 4096;
-
-/// A source whose first bytes were looked at and are read again.
-pub type WithSample<R> = Chain<Cursor<Vec<u8>>, R>;
-
-/// The format that the definition names; else the first byte that is no white space decides: `[`
-/// begins a JSON array, `{` NDJSON, anything else is CSV. The same bytes give the same answer.
-pub fn format_of<R: Read>(
-    definition: &Definition,
-    mut source: R,
-) -> Result<(Format, WithSample<R>), Error> {
-    let mut sample = Vec::new();
-    if definition.format.is_none() {
-        source
-            .by_ref()
-            .take(SAMPLE_BYTES)
-            .read_to_end(&mut sample)?;
-    }
-    let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&sample);
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    let delimiter = definition
-        .delimiter
-        .and_then(|c| u8::try_from(c).ok())
-        .unwrap_or(b',');
-    let format = match (definition.format, first) {
-        (Some(definition::Format::Json), _) | (None, Some(b'[')) => Format::Json,
-        (Some(definition::Format::Ndjson), _) | (None, Some(b'{')) => Format::Ndjson,
-        _ => Format::Csv { delimiter },
-    };
-    Ok((format, Cursor::new(sample).chain(source)))
 }

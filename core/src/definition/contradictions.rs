@@ -5,6 +5,21 @@ use super::{Action, Definition, Format, Source};
 use crate::address::AddressRules;
 use crate::code::Code;
 use crate::database::check_name;
+use crate::suggest::did_you_mean;
+
+/// The encodings that a payload may be declared as. The labels are those of the web, where latin1
+/// means windows-1252.
+const ENCODINGS: [&str; 9] = [
+    "utf-8",
+    "utf8",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "windows-1252",
+    "iso-8859-1",
+    "latin1",
+    "iso-8859-15",
+];
 
 impl Judge<'_> {
     /// What is wrong only in combination, or not built yet.
@@ -68,13 +83,11 @@ impl Judge<'_> {
             );
         }
         if let Some(encoding) = &definition.encoding
-            && !matches!(encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+            && !ENCODINGS.contains(&encoding.to_ascii_lowercase().as_str())
         {
-            self.complain(
-                Code::EncodingUnsupported,
-                "encoding",
-                "encoding is utf-8; save the data as UTF-8.",
-            );
+            let hint = did_you_mean(encoding, ENCODINGS.into_iter());
+            let detail = format!("encoding is one of {}.{hint}", ENCODINGS.join(", "));
+            self.complain(Code::EncodingUnsupported, "encoding", detail);
         }
     }
 

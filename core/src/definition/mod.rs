@@ -68,9 +68,9 @@ pub struct Definition {
     pub location: Option<String>,
     /// The payload's format; taken from its first bytes when not given.
     pub format: Option<Format>,
-    /// The delimiter of CSV; a comma when not given.
+    /// The delimiter of CSV; told from the first records when not given.
     pub delimiter: Option<char>,
-    /// The encoding: always UTF-8 for now.
+    /// The encoding; UTF-8, or what a byte order mark says, when not given.
     pub encoding: Option<String>,
     /// Column to field; null means that the column is left out on purpose.
     pub mapping: BTreeMap<String, Option<String>>,

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use super::chunk::{Chunk, Layout};
 use super::pace::{CHUNK_BYTES_MAX, Pace};
 use super::typing;
+use crate::reading;
 use crate::rows::{Error, Reader, Row, Step};
-use crate::survey;
 
 /// What the reading thread is given.
 pub(crate) struct Feed {
@@ -36,8 +36,8 @@ pub(crate) fn start(feed: Feed) -> mpsc::Receiver<Result<Chunk, Error>> {
 }
 
 fn read(feed: Feed, sender: &mpsc::Sender<Result<Chunk, Error>>) -> Result<(), Error> {
-    let (format, source) = survey::format_of(&feed.definition, feed.source)?;
-    let mut reader = Reader::open(format, source)?;
+    let (reading, source) = reading::open(&feed.definition, feed.source)?;
+    let mut reader = Reader::open(reading.format, source)?;
     reader.skip_to(u64::try_from(feed.first_row).unwrap_or(1))?;
     let layout = Layout::new(&feed.plan);
     let mut row = Row::new();

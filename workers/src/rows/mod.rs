@@ -7,6 +7,7 @@ mod csv;
 mod csv_header;
 mod csv_scan;
 mod damage;
+mod decode;
 mod fault;
 mod json;
 mod ndjson;
@@ -23,6 +24,7 @@ mod window;
 use std::io::Read;
 
 pub use damage::{Damage, Error};
+pub use decode::Decoded;
 pub use fault::Fault;
 pub use row::Row;
 use window::Window;

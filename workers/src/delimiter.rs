@@ -1,0 +1,111 @@
+//! Tells the delimiter of CSV from its first records: the one by which nearly all of them have as many
+//! cells as the header. A comma that would do is never passed over.
+
+/// The candidates, the default first.
+const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Of a hundred records, this many agree with the header.
+const AGREEING_PERCENT: usize = 90;
+
+/// A delimiter, and what speaks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Detected {
+    pub(crate) delimiter: u8,
+    /// Cells of the header.
+    pub(crate) columns: usize,
+    /// Records behind the header that have as many.
+    pub(crate) agreeing: usize,
+    /// Records behind the header.
+    pub(crate) rows: usize,
+}
+
+/// The delimiter of these first bytes. None: nothing speaks for one.
+pub(crate) fn detect(sample: &[u8], is_cut: bool) -> Option<Detected> {
+    let convincing = CANDIDATES
+        .into_iter()
+        .filter_map(|delimiter| judge(sample, is_cut, delimiter));
+    let all: Vec<Detected> = convincing.collect();
+    let comma = all.iter().find(|found| found.delimiter == b',');
+    comma
+        .or_else(|| all.iter().max_by_key(|found| found.columns))
+        .copied()
+}
+
+fn judge(sample: &[u8], is_cut: bool, delimiter: u8) -> Option<Detected> {
+    let mut counts = cells(sample, delimiter);
+    if is_cut {
+        // The last record may be half of one.
+        counts.pop();
+    }
+    let (columns, rows) = counts.split_first()?;
+    let agreeing = rows.iter().filter(|cells| *cells == columns).count();
+    let convinces = *columns > 1 && agreeing * 100 >= rows.len() * AGREEING_PERCENT;
+    convinces.then_some(Detected {
+        delimiter,
+        columns: *columns,
+        agreeing,
+        rows: rows.len(),
+    })
+}
+
+/// How many cells each record has; delimiters and line ends between double quotes are none.
+fn cells(sample: &[u8], delimiter: u8) -> Vec<usize> {
+    let mut counts = Vec::new();
+    let (mut cells, mut quoted, mut is_empty) = (1, false, true);
+    for byte in sample {
+        match byte {
+            b'"' => (quoted, is_empty) = (!quoted, false),
+            b'\n' | b'\r' if !quoted => {
+                if !is_empty {
+                    counts.push(cells);
+                }
+                (cells, is_empty) = (1, true);
+            }
+            byte if *byte == delimiter && !quoted => (cells, is_empty) = (cells + 1, false),
+            _ => is_empty = false,
+        }
+    }
+    if !is_empty {
+        counts.push(cells);
+    }
+    counts
+}
+
+/// A delimiter as people call it.
+pub(crate) fn shown(delimiter: u8) -> &'static str {
+    match delimiter {
+        b';' => "a semicolon",
+        b'\t' => "a tab",
+        b'|' => "a pipe",
+        _ => "a comma",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delimiter_is_the_one_by_which_records_agree() {
+        for (text, expected) in [
+            ("a,b\n1,2\n", Some((b',', 2))),
+            ("a;b;c\n1;2;3\n4;5;6\n", Some((b';', 3))),
+            ("a\tb\n1\t2\n", Some((b'\t', 2))),
+            ("a|b\r\n1|2\r\n", Some((b'|', 2))),
+            // German numbers: commas in every row, and none in the header.
+            ("name;price\nx;1,50\ny;2,50\n", Some((b';', 2))),
+            // A comma that would do is taken, whatever stands in the cells.
+            ("a,b\n1;2,3;4\n", Some((b',', 2))),
+            ("\"a;b\",c\n\"1;2\",3\n", Some((b',', 2))),
+            ("\"a\nb\";c\n1;2\n", Some((b';', 2))),
+            ("email\na@x.example\n", None),
+            ("a;b\n1\n2\n3\n", None),
+            ("", None),
+        ] {
+            let found = detect(text.as_bytes(), false);
+            let found = found.map(|found| (found.delimiter, found.columns));
+            assert_eq!(found, expected, "{text:?}");
+        }
+        let cut = detect(b"a;b;c\n1;2;3\n4;", true);
+        assert_eq!(cut.map(|found| (found.columns, found.rows)), Some((3, 1)));
+    }
+}
