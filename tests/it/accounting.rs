@@ -96,7 +96,7 @@ const HEAD: &str = "# Errors
 
 <!-- Written by `make docs` from core/src/code.rs and tests/it/codes.txt. Changes made here are lost. -->
 
-Every refusal has a code that never changes its meaning. Switch on the code, not on the words. It appears in up to four
+Every refusal has a code that never changes its meaning. Switch on the code, not on the words. It appears in up to five
 places, and the tests see to it that it does:
 
 - **request**: in the answer to a call, as `application/problem+json`, with the status that stands beside it. `detail`
@@ -104,6 +104,7 @@ places, and the tests see to it that it does:
 - **import**: as `error.code` of an import that failed. Nothing more of it is applied.
 - **row**: as the `code` of a reject. The other rows are applied.
 - **removal**: in `removal.reasons` of an import that waits for an approval.
+- **warning**: at the end of a warning of an import whose source failed and is tried again.
 
 What has no code: a request that is no HTTP, or whose headers are above 32 KiB, is answered with a bare 400, 414 or 431,
 or its connection is closed. `docs/bad-input-requests.md` goes through bad requests one by one.

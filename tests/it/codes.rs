@@ -17,10 +17,18 @@ pub(crate) enum Place {
     Row,
     /// As a reason why a removal is held.
     Removal,
+    /// In a warning, while a source is tried again.
+    Warning,
 }
 
 impl Place {
-    const ALL: [Place; 4] = [Place::Request, Place::Import, Place::Row, Place::Removal];
+    const ALL: [Place; 5] = [
+        Place::Request,
+        Place::Import,
+        Place::Row,
+        Place::Removal,
+        Place::Warning,
+    ];
 }
 
 impl fmt::Display for Place {
@@ -30,6 +38,7 @@ impl fmt::Display for Place {
             Place::Import => "import",
             Place::Row => "row",
             Place::Removal => "removal",
+            Place::Warning => "warning",
         })
     }
 }
@@ -62,6 +71,12 @@ pub(crate) fn table() -> Vec<Promise> {
         Promise { code, place, test }
     };
     TABLE.lines().map(promise).collect()
+}
+
+/// Whether the table, and with it the documentation, says that the code is met there.
+pub(crate) fn is_listed(code: Code, place: Place) -> bool {
+    let listed = |promise: &Promise| promise.code == code && promise.place == place;
+    table().iter().any(listed)
 }
 
 /// What this test has to produce.

@@ -1,6 +1,8 @@
 //! Codes that need a circumstance of their own: a payload that vanished, a ledger out of reach, a
 //! row that ends its worker, rows that are broken each in its own way.
 
+mod elsewhere;
+
 use longshore_core::limits::KEY_INDEXES_MAX;
 use serde_json::json;
 use sqlx::AssertSqlSafe;

@@ -86,6 +86,9 @@ impl Ear {
         {
             self.note(&reason["code"], Place::Removal);
         }
+        for warning in object["warnings"].as_array().into_iter().flatten() {
+            self.note(&code_of_an_attempt(warning).into(), Place::Warning);
+        }
         if object["row"].is_number() {
             self.note(&object["code"], Place::Row);
         }
@@ -93,14 +96,20 @@ impl Ear {
 
     fn note(&self, code: &Value, place: Place) {
         if let Some(code) = code.as_str() {
-            let known = Code::parse(code);
-            assert!(known.is_some(), "{code} is not in the list of codes");
-            self.codes
-                .lock()
-                .unwrap()
-                .extend(known.map(|code| (code, place)));
+            let Some(known) = Code::parse(code) else {
+                panic!("{code} is not in the list of codes");
+            };
+            let is_new = self.codes.lock().unwrap().insert((known, place));
+            let listed = !is_new || codes::is_listed(known, place);
+            assert!(listed, "{code} as {place} is not in tests/it/codes.txt");
         }
     }
+}
+
+/// The code in the warning of an attempt to fetch that failed and is made again.
+fn code_of_an_attempt(warning: &Value) -> Option<&str> {
+    let text = warning.as_str()?.strip_prefix("Attempt ")?;
+    text.rsplit_once(" (")?.1.strip_suffix(')')
 }
 
 /// A problem says what, why and what to do, and in which member where a body's meaning is wrong.
