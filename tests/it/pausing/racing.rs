@@ -128,10 +128,11 @@ async fn random_stories_of_work_crashes_and_requests_end_well() {
             other => panic!("{other}; {context}: {status}"),
         }
         applied_in_all += created;
-        let there: i64 = sqlx::query_scalar("select coalesce(sum(profiles_created), 0)::bigint from lanes")
-            .fetch_one(&app.pool)
-            .await
-            .unwrap();
+        let there: i64 =
+            sqlx::query_scalar("select coalesce(sum(profiles_created), 0)::bigint from lanes")
+                .fetch_one(&app.pool)
+                .await
+                .unwrap();
         assert_eq!(there, applied_in_all, "{context}");
     }
     assert_eq!(
