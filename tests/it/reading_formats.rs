@@ -150,3 +150,20 @@ async fn a_delimiter_is_told_from_the_records_and_said() {
     .await;
     assert_eq!(status["error"]["code"], "delimiter_suspect", "{status}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn white_space_around_the_dot_of_a_column_says_nothing() {
+    let app = TestApp::start().await;
+    let orders = json!([{"name": "Orders", "fields": [{"name": "number", "type": "text"}]}]);
+    let fields = json!([{"name": "name", "type": "text"}]);
+    app.database(json!({"name": "p", "fields": fields, "collections": orders}))
+        .await;
+    for header in ["Orders. number", "Orders .number", "orders . Number"] {
+        let status = app
+            .import(json!({"database": "p", "action": "update_or_add",
+                "key_fields": ["name", header], "source": format!("name,{header}\na,7\n")}))
+            .await;
+        assert_eq!(status["state"], "completed", "{header}: {status}");
+    }
+    assert_eq!(app.told_profiles("p").await, "a [7]");
+}

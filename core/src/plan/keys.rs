@@ -1,7 +1,7 @@
 //! Judges key fields: whether they exist, can identify anything, and are brought by the payload.
 
 use super::Plan;
-use super::places::place;
+use super::places::{parts, place};
 use crate::code::Code;
 use crate::database::{Database, same_name};
 use crate::definition::{Action, Definition, DeleteTarget, escape_pointer};
@@ -11,7 +11,7 @@ use crate::suggest::did_you_mean;
 
 /// Whether a field of the profile, or of this collection or link, is among the definition's key fields.
 pub(super) fn is_key(definition: &Definition, prefix: Option<&str>, field: &Field) -> bool {
-    let named = |key: &String| match (key.split_once('.'), prefix) {
+    let named = |key: &String| match (parts(key), prefix) {
         (None, None) => same_name(key, &field.name) && !field.is_of_system(),
         (Some((of, name)), Some(this)) => same_name(of, this) && same_name(name, &field.name),
         _ => false,

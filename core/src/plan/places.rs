@@ -42,7 +42,7 @@ pub(super) fn place<'a>(
     database: &'a Database,
     pointer: String,
 ) -> Result<Place<'a>, Complaint> {
-    let (prefix, field_name, fields) = match name.split_once('.') {
+    let (prefix, field_name, fields) = match parts(name) {
         None => (None, name, database.fields.as_slice()),
         Some((prefix, field_name)) => match addressed(prefix, database) {
             Some((prefix, fields)) => (Some(prefix), field_name, fields),
@@ -58,6 +58,13 @@ pub(super) fn place<'a>(
             Err(Complaint::new(Code::UnknownField, pointer, detail))
         }
     }
+}
+
+/// What stands before the dot and behind it, without the white space that some systems put there; no
+/// name begins or ends with any.
+pub(super) fn parts(name: &str) -> Option<(&str, &str)> {
+    let (prefix, field) = name.split_once('.')?;
+    Some((prefix.trim(), field.trim()))
 }
 
 /// The collection or link of this name, as it is written there, and its fields.
