@@ -110,7 +110,8 @@ mod tests {
     fn a_token_is_read_back_and_a_typo_is_not() {
         let (token, text) = generate();
         assert_eq!(read(&text), Some(token));
-        let typo = text.replace(&text[20..21], if &text[20..21] == "x" { "y" } else { "x" });
+        let mut typo = text.clone();
+        typo.replace_range(20..21, if &text[20..21] == "x" { "y" } else { "x" });
         assert_eq!(read(&typo), None);
         assert_eq!(read("short"), None);
     }
