@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sqlx::AssertSqlSafe;
 
 use super::load::{Submitted, database_name};
-use super::model::{Books, Profile, Touch, Touched, World};
+use super::model::{Books, Kind, Profile, Touch, Touched, World};
 use crate::app::TestApp;
 use crate::app::witness::{self, Watched};
 
@@ -33,7 +33,7 @@ pub(crate) async fn faults(
         books(app, database, &world, &mut faults).await;
         expected_touches.extend(world.touches);
     }
-    touches(app, expected_touches, &mut faults).await;
+    touches(app, submitted, expected_touches, &mut faults).await;
     faults
 }
 
@@ -195,12 +195,26 @@ async fn books(app: &TestApp, database: usize, world: &World, faults: &mut Vec<S
     });
 }
 
-async fn touches(app: &TestApp, expected: HashMap<Touch, Touched>, faults: &mut Vec<String>) {
+async fn touches(
+    app: &TestApp,
+    submitted: &[Submitted],
+    expected: HashMap<Touch, Touched>,
+    faults: &mut Vec<String>,
+) {
+    // The three orders of a profile may fall into two chunks, between which a small import deletes
+    // it: then the second chunk makes it again, rightly. The counts below hold for these too.
+    let orders = submitted
+        .iter()
+        .filter(|import| import.kind == Kind::Orders);
+    let orders: Vec<i64> = orders.map(|import| import.id).collect();
     // Import 0 stands for touches outside of any chunk, which the model never expects.
     let doubled: Vec<(i64, String, String, i64)> = sqlx::query_as(
         "select coalesce(c.import_id, 0), t.op, t.key, count(*) from test.touches t
-         left join test.commits c using (xid) group by 1, 2, t.side, 3 having count(*) > 1",
+         left join test.commits c using (xid)
+         where not (t.side = 'profile' and t.op = 'I' and coalesce(c.import_id, 0) = any($1))
+         group by 1, 2, t.side, 3 having count(*) > 1",
     )
+    .bind(orders)
     .fetch_all(&app.pool)
     .await
     .unwrap();
