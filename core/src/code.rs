@@ -240,6 +240,10 @@ codes! {
             "Split the payload into several imports.",
         RowsRejected "rows_rejected" "Rows cannot be applied, and the import is all or nothing."
             "Repair the rows in the rejects, or allow rejects.",
+        TooManyRejects "too_many_rejects" "More than half of at least 1,000 rows were rejected."
+            "See the rejects: mostly one cause repeats, such as a wrong mapping or format. Repair it and submit again.",
+        AllRowsFailed "all_rows_failed" "Every row was rejected, so nothing was applied."
+            "See the rejects: mostly one cause repeats, such as a wrong mapping or format. Repair it and submit again.",
         ExpectedArray "expected_array" "A JSON payload is an array of objects."
             "Put the rows into one array, or send NDJSON with one object a line.",
         FormatMismatch "format_mismatch" "The payload's bytes are of another format."

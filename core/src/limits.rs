@@ -37,6 +37,10 @@ pub const URL_CHARS_MAX: usize = 2_000;
 pub const REDIRECTS_MAX: usize = 3;
 /// Characters of a rejected value that are shown.
 pub const REJECT_VALUE_CHARS_MAX: usize = 100;
+/// Above this share of rejected rows an import is given up, in percent.
+pub const REJECTS_PERCENT_MAX: i64 = 50;
+/// Before this many rows no import is given up for its rejects.
+pub const REJECTS_TOLERATED_ROWS: i64 = 1_000;
 /// Rejects kept per import; the rest is counted only.
 pub const REJECTS_KEPT_MAX: i64 = 1_000_000;
 

@@ -30,6 +30,7 @@ mod designing;
 mod embedding;
 mod fetching;
 mod filling;
+mod giving_up;
 mod handing_out;
 mod killing;
 mod linking;

@@ -28,8 +28,8 @@ pub(crate) enum Outcome {
     Released,
     /// The brake holds it. These may be next.
     Held(Vec<i64>),
-    /// It ended with all of its rows rejected or untouched. These may be next.
-    Refused(Vec<i64>),
+    /// It failed for its rejects. These may be next.
+    GivenUp(Vec<i64>),
     /// It rests on request. These may be next.
     Paused(Vec<i64>),
     /// It was cancelled on request. These may be next.

@@ -212,8 +212,8 @@ impl Worker {
                 tracing::info!(import, "held for approval");
                 self.ring(Verb::Apply, &next).await;
             }
-            Ok(Outcome::Refused(next)) => {
-                tracing::info!(import, "refused as a whole");
+            Ok(Outcome::GivenUp(next)) => {
+                tracing::info!(import, "failed for its rejects");
                 self.ring(Verb::Apply, &next).await;
             }
             Ok(Outcome::Paused(next)) => {

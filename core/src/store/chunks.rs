@@ -71,9 +71,10 @@ pub async fn log(tx: &mut PgConnection, span: Span) -> Result<(), Error> {
 }
 
 /// Moves the checkpoint and adds to the books. The last statement of the chunk: whoever lost the
-/// epoch in the meantime finds no row here, and everything before it is undone.
-pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> Result<(), Error> {
-    let moved = sqlx::query(
+/// epoch in the meantime finds no row here, and everything before it is undone. Returns how many
+/// rows are rejected so far.
+pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> Result<i64, Error> {
+    let rejected = sqlx::query_scalar(
         "update lanes set next_row = $4, chunks = chunks + 1,
              created = created + $5, updated = updated + $6, unchanged = unchanged + $7,
              ignored = ignored + $8, deleted = deleted + $9, rejected = rejected + $10,
@@ -85,7 +86,8 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
              links_created = links_created + $18, links_deleted = links_deleted + $19,
              linked_created = linked_created + $20, linked_updated = linked_updated + $21,
              keys_unread = keys_unread + $22
-         where import_id = $1 and lane = 0 and epoch = $2 and next_row = $3",
+         where import_id = $1 and lane = 0 and epoch = $2 and next_row = $3
+         returning rejected",
     )
     .bind(span.import_id)
     .bind(span.epoch)
@@ -109,13 +111,9 @@ pub async fn move_checkpoint(tx: &mut PgConnection, span: Span, done: &Done) -> 
     .bind(done.linked.created)
     .bind(done.linked.updated)
     .bind(done.keys_unread)
-    .execute(tx)
+    .fetch_optional(tx)
     .await?;
-    if moved.rows_affected() == 0 {
-        Err(Error::LeaseLost)
-    } else {
-        Ok(())
-    }
+    rejected.ok_or(Error::LeaseLost)
 }
 
 /// Closes the books of an import of which nothing is applied because of these rejects. The rows

@@ -22,6 +22,7 @@ pub(crate) fn told(status: &Value) -> String {
     assert_eq!(count("totals", "unprocessed"), 0, "{status}");
     let complete = match count("totals", "rejected") {
         0 => "completed",
+        rejected if rejected == sum => "failed",
         _ => "completed_with_rejects",
     };
     assert_eq!(status["state"], complete, "{status}");

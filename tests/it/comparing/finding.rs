@@ -134,6 +134,9 @@ pub(super) fn check_status(status: &Value, import: &Import, report: &Report, con
         _ if rows == 0 => ("failed", json!("no_rows")),
         Report { failed: true, .. } => ("failed", json!("rows_rejected")),
         Report { refused, .. } if refused.is_empty() => ("completed", Value::Null),
+        Report { refused, .. } if refused.len() as i64 == rows => {
+            ("failed", json!("all_rows_failed"))
+        }
         _ => ("completed_with_rejects", Value::Null),
     };
     assert_eq!(status["state"], state, "state; {context}");

@@ -6,7 +6,7 @@ use std::ops::Range;
 use longshore_core::cell::Cell;
 use longshore_core::code::Code;
 use longshore_core::error::{Class, Error, violated};
-use longshore_core::import::{Effects, Reject, State, Totals};
+use longshore_core::import::{Effects, Failure, Reject, State, Totals};
 use longshore_core::plan::Plan;
 use longshore_core::store::chunks::{self, Done, Span};
 use longshore_core::store::connect::lock_databases;
@@ -15,6 +15,7 @@ use longshore_core::value;
 use sqlx::{Connection, PgConnection};
 
 use super::chunk::{Chunk, Slot};
+use super::give_up::{self, Standing};
 use super::name;
 use super::typing::{field_name, shown};
 use super::write::{self, Piece};
@@ -43,6 +44,8 @@ pub(crate) enum Committed {
     Rows,
     /// The import is complete; these may be next on its database.
     Complete(Vec<i64>),
+    /// The import failed for its rejects; these may be next.
+    GivenUp(Vec<i64>),
 }
 
 /// Applies a chunk and commits it; the last one completes the import in the same transaction.
@@ -114,18 +117,30 @@ async fn attempt(
         chunks::log(&mut tx, span).await?;
     }
     let span = crate::plant::before_checkpoint(&mut tx, span).await?;
-    chunks::move_checkpoint(&mut tx, span, &outcome.done).await?;
-    let committed = match (chunk.last, target.plan.remove_missing) {
-        (false, _) => Committed::More,
-        (true, false) => Committed::Complete(complete(&mut tx, target).await?),
-        (true, true) => {
-            leases::fence(&mut tx, target.import_id, target.epoch).await?;
-            imports::enter(&mut tx, target.import_id, State::Finishing).await?;
-            Committed::Rows
-        }
+    let rejected = chunks::move_checkpoint(&mut tx, span, &outcome.done).await?;
+    let standing = Standing {
+        rows: span.next_row - 1,
+        rejected,
+        all: chunk.last,
+    };
+    let committed = match give_up::judge(standing, &outcome.rejects) {
+        Some(failure) => Committed::GivenUp(fail(&mut tx, target, &failure).await?),
+        None => go_on(&mut tx, target, chunk.last).await?,
     };
     tx.commit().await?;
     Ok(committed)
+}
+
+async fn go_on(tx: &mut PgConnection, target: &Target<'_>, last: bool) -> Result<Committed, Error> {
+    Ok(match (last, target.plan.remove_missing) {
+        (false, _) => Committed::More,
+        (true, false) => Committed::Complete(complete(tx, target).await?),
+        (true, true) => {
+            leases::fence(tx, target.import_id, target.epoch).await?;
+            imports::enter(tx, target.import_id, State::Finishing).await?;
+            Committed::Rows
+        }
+    })
 }
 
 /// What the rows of a chunk come to, inside a transaction of the caller.
@@ -178,6 +193,18 @@ pub(crate) async fn complete(
 ) -> Result<Vec<i64>, Error> {
     leases::fence(tx, target.import_id, target.epoch).await?;
     imports::complete(tx, target.import_id).await?;
+    leases::close(tx, target.import_id).await?;
+    turns::wake_next(tx, target.database_id).await
+}
+
+/// The import ends here, whatever rows are left; the lease goes, and the next in line is woken.
+async fn fail(
+    tx: &mut PgConnection,
+    target: &Target<'_>,
+    failure: &Failure,
+) -> Result<Vec<i64>, Error> {
+    leases::fence(tx, target.import_id, target.epoch).await?;
+    imports::fail(tx, target.import_id, failure).await?;
     leases::close(tx, target.import_id).await?;
     turns::wake_next(tx, target.database_id).await
 }

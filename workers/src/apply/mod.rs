@@ -8,6 +8,7 @@ mod commit;
 mod decide;
 mod feed;
 mod find;
+mod give_up;
 mod id;
 mod links;
 mod name;
@@ -208,7 +209,9 @@ impl Job<'_> {
         let mut failures = 0;
         let mut carefulness = self.rescues;
         let mut spare: Option<PgConnection> = None;
-        self.quarantine(connection, &plan).await?;
+        if let Some(outcome) = self.quarantine(connection, &plan).await? {
+            return Ok(outcome);
+        }
         loop {
             let connection = spare.as_mut().unwrap_or(connection);
             let error = match self
@@ -275,6 +278,7 @@ impl Job<'_> {
             match commit::commit(connection, &target, &mut chunk).await? {
                 Committed::More => {}
                 Committed::Complete(next) => return Ok(Outcome::Complete(next)),
+                Committed::GivenUp(next) => return Ok(Outcome::GivenUp(next)),
                 Committed::Rows => {
                     let ends = (self.database, &target);
                     return self.remove_missing(connection, ends).await;
@@ -341,10 +345,14 @@ impl Job<'_> {
     }
 
     /// A row that ended its worker again although it was tried alone is rejected unseen.
-    async fn quarantine(&self, connection: &mut PgConnection, plan: &Plan) -> Result<(), Stop> {
+    async fn quarantine(
+        &self,
+        connection: &mut PgConnection,
+        plan: &Plan,
+    ) -> Result<Option<Outcome>, Stop> {
         let row = self.next_row(connection).await?;
         if self.rescues < RESCUES_BEFORE_QUARANTINE || row > self.rows {
-            return Ok(());
+            return Ok(None);
         }
         if plan.is_all_or_nothing() {
             let detail = "Applying this import ended its worker again and again.";
@@ -366,9 +374,12 @@ impl Job<'_> {
             value: None,
             expected: "a row that a worker survives; please report it".to_owned(),
         });
-        commit::commit(connection, &self.target(plan), &mut chunk).await?;
+        let committed = commit::commit(connection, &self.target(plan), &mut chunk).await?;
+        if let Committed::GivenUp(next) = committed {
+            return Ok(Some(Outcome::GivenUp(next)));
+        }
         leases::forget_rescues(connection, self.import.id).await?;
-        Ok(())
+        Ok(None)
     }
 }
 

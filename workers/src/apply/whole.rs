@@ -161,7 +161,7 @@ impl Job<'_> {
         leases::close(&mut tx, id).await?;
         let next = turns::wake_next(&mut tx, self.import.database_id).await?;
         tx.commit().await?;
-        Ok(Outcome::Refused(next))
+        Ok(Outcome::GivenUp(next))
     }
 
     fn rows_rejected(&self, count: i64) -> Failure {
