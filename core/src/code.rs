@@ -218,8 +218,14 @@ codes! {
             "Submit the import again.",
     }
     Payload {
-        EncodingUnsupported "encoding_unsupported" "The payload is not UTF-8."
-            "Save the data as UTF-8.",
+        EncodingUnsupported "encoding_unsupported" "The payload is not in an encoding that is read."
+            "Save the data as UTF-8, or declare one of the encodings in the detail.",
+        EncodingSuspect "encoding_suspect" "More than 5 % of the rows cannot be decoded."
+            "Declare the encoding that the data really has, or save them as UTF-8.",
+        AmbiguousDates "ambiguous_dates" "Dates can be read day first and month first, and no row shows which is meant."
+            "Give dates as day_first or month_first, or write YYYY-MM-DD.",
+        InconsistentDates "inconsistent_dates" "Some dates of a column can only be day first, others only month first."
+            "Repair the column, or give dates and let the others be rejected.",
         UnclosedQuote "unclosed_quote" "A quoted CSV cell never ends."
             "Close the quote of the row that is named; double the quotes inside a cell.",
         DuplicateHeader "duplicate_header" "Two columns of the CSV header have one name."
@@ -270,7 +276,8 @@ codes! {
         NumberOutOfRange "number_out_of_range" "The number cannot be kept exactly."
             "Use a text field for numbers of more than 15 digits.",
         InvalidBoolean "invalid_boolean" "The value is not true or false." "Write true or false.",
-        InvalidDate "invalid_date" "The value is not a date." "Write it as 2026-01-31.",
+        InvalidDate "invalid_date" "The value is not a date."
+            "Write it as 2026-01-31, or say with dates how the payload writes them.",
         InvalidDatetime "invalid_datetime" "The value is not a date and time with its zone."
             "Write it as 2026-01-31T12:00:00Z, with its zone.",
         InvalidEmail "invalid_email" "The value is not an e-mail address."

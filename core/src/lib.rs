@@ -17,6 +17,7 @@ pub mod payload;
 pub mod plan;
 pub mod policies;
 pub mod queue;
+pub mod reading;
 pub mod store;
 pub mod suggest;
 pub mod token;

@@ -37,6 +37,10 @@ pub const URL_CHARS_MAX: usize = 2_000;
 pub const REDIRECTS_MAX: usize = 3;
 /// Characters of a rejected value that are shown.
 pub const REJECT_VALUE_CHARS_MAX: usize = 100;
+/// Above this share of rows that cannot be decoded an import fails, in percent.
+pub const UNDECODABLE_PERCENT_MAX: u64 = 5;
+/// In a payload of fewer rows than this a single one is above that share: then it says nothing.
+pub const UNDECODABLE_JUDGED_ROWS: u64 = 20;
 /// Above this share of rejected rows an import is given up, in percent.
 pub const REJECTS_PERCENT_MAX: i64 = 50;
 /// Before this many rows no import is given up for its rejects.

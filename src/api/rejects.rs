@@ -60,10 +60,12 @@ pub(crate) async fn download(
         Some(snapshot) => app.payloads.read(&snapshot.rest).await.ok(),
         None => None,
     };
-    let columns = import
-        .survey
-        .map(|survey| survey.columns)
-        .unwrap_or_default();
+    let survey = import.survey.as_ref();
+    let definition = match survey {
+        Some(survey) => import.definition.with(&survey.found),
+        None => import.definition.clone(),
+    };
+    let columns = survey.map_or(Vec::new(), |survey| survey.columns.clone());
     let (sender, receiver) = mpsc::channel(4);
     let handle = Handle::current();
     let pool = app.pool.clone();
@@ -76,7 +78,7 @@ pub(crate) async fn download(
         sender,
     };
     tokio::task::spawn_blocking(move || {
-        let rows = source.and_then(|source| open(&import.definition, source));
+        let rows = source.and_then(|source| open(&definition, source));
         writer.write(Original { columns, rows });
     });
     Ok(response(

@@ -196,7 +196,7 @@ impl Request {
         let (definition, source) = (self.definition.clone(), source.to_vec());
         let surveyed =
             tokio::task::spawn_blocking(move || survey::survey(&definition, source.as_slice()));
-        let Ok(Ok(surveyed)) = surveyed.await else {
+        let Ok(Ok(survey::Outcome::Surveyed(surveyed))) = surveyed.await else {
             return Ok(());
         };
         let rows = surveyed.survey.rows;

@@ -331,7 +331,7 @@ async fn what_is_right_is_echoed_with_its_defaults() {
         accepted.json["definition"],
         json!({"database": "people", "name": "Nightly", "action": "update_or_add",
             "key_fields": ["email"], "location": null, "format": null, "delimiter": null,
-            "encoding": null, "mapping": {}, "autostart": true, "rebuild": true,
+            "encoding": null, "quotes": "double", "dates": "iso", "mapping": {}, "autostart": true, "rebuild": true,
             "followups": false, "ignore_empty_fields": false, "remove_missing": false,
             "delete_target": "profile", "callback_url": null, "on_unknown_column": "refuse",
             "on_reject": "go_on", "on_empty_key": "reject", "on_multiple_matches": "all",

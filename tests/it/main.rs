@@ -39,6 +39,7 @@ mod pausing;
 mod permitting;
 mod racing;
 mod reading_back;
+mod reading_dates;
 mod reading_formats;
 mod real_data;
 mod refusing;

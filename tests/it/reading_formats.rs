@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, told};
+use crate::app::{TestApp, answer, told};
 
 async fn people(app: &TestApp) {
     let fields = json!([{"name": "name", "type": "text"}, {"name": "town", "type": "text"}]);
@@ -106,6 +106,108 @@ async fn windows_1252_and_latin_are_read_as_declared() {
     let refused = app.post("/imports", refused).await.expect(422);
     assert_eq!(refused.code(), "encoding_unsupported");
     assert!(refused.text.contains("Did you mean"), "{}", refused.text);
+}
+
+/// A text as Windows-1252 has it, for letters that Latin-1 has too.
+fn latin(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(c).unwrap()).collect()
+}
+
+/// A text as Windows-1251 has it, where `А` to `я` are the last 64.
+fn cyrillic(text: &str) -> Vec<u8> {
+    let byte = |c: char| match u32::from(c) {
+        letter @ 0x410..=0x44F => 0xC0 + u8::try_from(letter - 0x410).unwrap(),
+        ascii => u8::try_from(ascii).unwrap(),
+    };
+    text.chars().map(byte).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_1252_is_told_from_the_whole_payload_and_said() {
+    let app = TestApp::start().await;
+    let fields = json!([{"name": "name", "type": "text"}, {"name": "Größe", "type": "integer"}]);
+    app.database(json!({"name": "p", "fields": fields})).await;
+    // First with the header in plain ASCII, then with a header that is no UTF-8 itself.
+    for (members, header) in [
+        (json!({"mapping": {"size": "Größe"}}), "size"),
+        (json!({}), "Größe"),
+    ] {
+        let text = format!("name,{header}\nJürgen Groß,7\nZoë Müller,x\nJosé Peña,9\n");
+        let status = uploaded(&app, members, latin(&text)).await;
+        assert_eq!(status["state"], "completed_with_rejects", "{status}");
+        let words = "The payload is not UTF-8; its bytes look like windows-1252, and were read so.";
+        assert!(warned(&status, words), "{status}");
+        assert_eq!(app.told_profiles("p").await, "7/Jürgen Groß; 9/José Peña");
+        // Whoever reads the snapshot again reads it the same way.
+        let id = status["id"].as_str().unwrap();
+        let request = app.request("GET", &format!("/imports/{id}/rejects"));
+        let rejects = answer(request.header("accept", "text/csv")).await;
+        assert!(rejects.text.contains("Zoë Müller"), "{}", rejects.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_of_which_many_rows_cannot_be_decoded_fails_and_says_what_it_looks_like() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let rows = |bad: usize, of: usize| -> Vec<u8> {
+        let mut bytes = b"name,town\n".to_vec();
+        for row in 0..of {
+            bytes.extend_from_slice(format!("n{row},Köln").as_bytes());
+            bytes.extend_from_slice(if row < bad { b"\xFC\n" } else { b"\n" });
+        }
+        bytes
+    };
+    // What is UTF-8 elsewhere speaks against another encoding; a few are rejected one by one.
+    let status = uploaded(&app, json!({}), rows(5, 100)).await;
+    assert_eq!(told(&status), "created 95, rejected 5; profiles +95");
+    let rejects = app.told_rejects(&status).await;
+    assert_eq!(rejects[0], "1 town invalid_utf8");
+    let status = uploaded(&app, json!({}), rows(6, 100)).await;
+    assert_eq!(status["error"]["code"], "encoding_suspect", "{status}");
+    assert_eq!(status["totals"]["created"], 0);
+    // In a payload of a few rows one is a large share, and says nothing.
+    let status = uploaded(&app, json!({}), rows(1, 3)).await;
+    assert_eq!(told(&status), "created 2, rejected 1; profiles +2");
+    // Declared: nothing else is tried.
+    let german = latin(&format!("name,town\n{}", "Jürgen,Köln\n".repeat(20)));
+    let status = uploaded(&app, json!({"encoding": "utf-8"}), german).await;
+    assert_eq!(status["error"]["code"], "encoding_suspect", "{status}");
+    let russian = "Иван Петров,Москва\nМария Иванова,Казань\n".repeat(10);
+    let russian = cyrillic(&format!("name,town\n{russian}"));
+    let status = uploaded(&app, json!({}), russian).await;
+    let error = &status["error"];
+    assert_eq!(error["code"], "encoding_suspect", "{status}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("look like windows-1251"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apostrophes_go_around_cells_where_the_definition_says_so() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let text = "name;town\n'a;b';'\\'s-Gravenhage'\nO'Brien;\"x;y\"\n";
+    let status = uploaded(&app, json!({"quotes": "either"}), text.into()).await;
+    assert_eq!(told(&status), "created 2; profiles +2");
+    let found = app.told_profiles("p").await;
+    assert_eq!(found, "a;b/'s-Gravenhage; O'Brien/x;y");
+    let text = "name,town\n'a;b','''s-Gravenhage'\nO'Brien,x;y\n";
+    let status = uploaded(&app, json!({"quotes": "single"}), text.into()).await;
+    assert_eq!(told(&status), "unchanged 2");
+    for (members, code) in [
+        (json!({"quotes": "none"}), "invalid_enum"),
+        (
+            json!({"quotes": "single", "format": "json"}),
+            "incompatible_options",
+        ),
+    ] {
+        let mut definition = json!({"database": "p", "action": "add"});
+        let members = members.as_object().unwrap().clone();
+        definition.as_object_mut().unwrap().extend(members);
+        let refused = app.post("/imports", definition).await.expect(422);
+        assert_eq!(refused.code(), code);
+        assert_eq!(refused.json["pointer"], "/quotes");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

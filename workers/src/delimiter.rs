@@ -1,6 +1,8 @@
 //! Tells the delimiter of CSV from its first records: the one by which nearly all of them have as many
 //! cells as the header. A comma that would do is never passed over.
 
+use longshore_core::reading::Quotes;
+
 /// The candidates, the default first.
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Of a hundred records, this many agree with the header.
@@ -19,10 +21,10 @@ pub(crate) struct Detected {
 }
 
 /// The delimiter of these first bytes. None: nothing speaks for one.
-pub(crate) fn detect(sample: &[u8], is_cut: bool) -> Option<Detected> {
+pub(crate) fn detect(sample: &[u8], quotes: Quotes, is_cut: bool) -> Option<Detected> {
     let convincing = CANDIDATES
         .into_iter()
-        .filter_map(|delimiter| judge(sample, is_cut, delimiter));
+        .filter_map(|delimiter| judge(cells(sample, quotes, delimiter), is_cut, delimiter));
     let all: Vec<Detected> = convincing.collect();
     let comma = all.iter().find(|found| found.delimiter == b',');
     comma
@@ -30,8 +32,8 @@ pub(crate) fn detect(sample: &[u8], is_cut: bool) -> Option<Detected> {
         .copied()
 }
 
-fn judge(sample: &[u8], is_cut: bool, delimiter: u8) -> Option<Detected> {
-    let mut counts = cells(sample, delimiter);
+/// The counts are those of the cells of each record.
+fn judge(mut counts: Vec<usize>, is_cut: bool, delimiter: u8) -> Option<Detected> {
     if is_cut {
         // The last record may be half of one.
         counts.pop();
@@ -47,21 +49,31 @@ fn judge(sample: &[u8], is_cut: bool, delimiter: u8) -> Option<Detected> {
     })
 }
 
-/// How many cells each record has; delimiters and line ends between double quotes are none.
-fn cells(sample: &[u8], delimiter: u8) -> Vec<usize> {
+/// How many cells each record has; delimiters and line ends between quotes are none.
+fn cells(sample: &[u8], quotes: Quotes, delimiter: u8) -> Vec<usize> {
     let mut counts = Vec::new();
-    let (mut cells, mut quoted, mut is_empty) = (1, false, true);
-    for byte in sample {
+    let (mut cells, mut is_empty) = (1, true);
+    // The quote that is open, and whether a quote here would open a cell, or open it again as the
+    // second of a pair.
+    let (mut open, mut opens) = (None, true);
+    let mut bytes = sample.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
         match byte {
-            b'"' => (quoted, is_empty) = (!quoted, false),
-            b'\n' | b'\r' if !quoted => {
+            b'\\' if quotes.escape() && bytes.peek() == Some(&b'\'') => {
+                bytes.next();
+                opens = false;
+            }
+            _ if open == Some(byte) => (open, opens) = (None, true),
+            _ if open.is_some() => {}
+            _ if opens && quotes.open_with(byte) => (open, is_empty) = (Some(byte), false),
+            b'\n' | b'\r' => {
                 if !is_empty {
                     counts.push(cells);
                 }
-                (cells, is_empty) = (1, true);
+                (cells, is_empty, opens) = (1, true, true);
             }
-            byte if *byte == delimiter && !quoted => (cells, is_empty) = (cells + 1, false),
-            _ => is_empty = false,
+            _ if byte == delimiter => (cells, is_empty, opens) = (cells + 1, false, true),
+            _ => (is_empty, opens) = (false, false),
         }
     }
     if !is_empty {
@@ -101,11 +113,13 @@ mod tests {
             ("a;b\n1\n2\n3\n", None),
             ("", None),
         ] {
-            let found = detect(text.as_bytes(), false);
+            let found = detect(text.as_bytes(), Quotes::Double, false);
             let found = found.map(|found| (found.delimiter, found.columns));
             assert_eq!(found, expected, "{text:?}");
         }
-        let cut = detect(b"a;b;c\n1;2;3\n4;", true);
+        let either = detect(b"a;b\n'1;x';\"2;y\"\n", Quotes::Either, false);
+        assert_eq!(either.map(|found| found.columns), Some(2));
+        let cut = detect(b"a;b;c\n1;2;3\n4;", Quotes::Double, true);
         assert_eq!(cut.map(|found| (found.columns, found.rows)), Some((3, 1)));
     }
 }

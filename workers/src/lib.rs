@@ -5,6 +5,7 @@ mod apply;
 pub mod bell;
 mod context;
 mod delimiter;
+mod encoding;
 mod fetch;
 mod lease;
 pub mod outbound;

@@ -112,6 +112,7 @@ fn format(definition: &Definition, sample: &[u8], notes: &mut Vec<String>) -> Fo
         (Some(definition::Format::Ndjson), _) | (None, Some(b'{')) => Format::Ndjson,
         _ => Format::Csv {
             delimiter: delimiter(definition, text, notes),
+            quotes: definition.quotes,
         },
     };
     if definition.format.is_none() {
@@ -129,7 +130,7 @@ fn delimiter(definition: &Definition, sample: &[u8], notes: &mut Vec<String>) ->
         return declared;
     }
     let is_cut = sample.len() as u64 + MARK_BYTES >= SAMPLE_BYTES;
-    let found = delimiter::detect(sample, is_cut);
+    let found = delimiter::detect(sample, definition.quotes, is_cut);
     if let Some(found) = found.filter(|found| found.delimiter != b',') {
         notes.push(format!(
             "The delimiter was detected as {} ({} columns in {} of {} rows looked at). Give \

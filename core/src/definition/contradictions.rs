@@ -70,17 +70,17 @@ impl Judge<'_> {
                 "A source that is an array is json.",
             );
         }
-        if definition.delimiter.is_some()
-            && (json
-                || definition
-                    .format
-                    .is_some_and(|format| format != Format::Csv))
-        {
-            self.complain(
-                Code::IncompatibleOptions,
-                "delimiter",
-                "Only csv has a delimiter.",
-            );
+        let no_csv = json
+            || definition
+                .format
+                .is_some_and(|format| format != Format::Csv);
+        for (member, detail) in [
+            ("delimiter", "Only csv has a delimiter."),
+            ("quotes", "Only csv has quotes around its cells."),
+        ] {
+            if no_csv && self.raw(member).is_some() {
+                self.complain(Code::IncompatibleOptions, member, detail);
+            }
         }
         if let Some(encoding) = &definition.encoding
             && !ENCODINGS.contains(&encoding.to_ascii_lowercase().as_str())

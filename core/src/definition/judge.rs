@@ -11,7 +11,7 @@ use crate::error::Complaint;
 use crate::json;
 use crate::suggest::did_you_mean;
 
-const MEMBERS: [&str; 28] = [
+const MEMBERS: [&str; 30] = [
     "database",
     "name",
     "action",
@@ -21,6 +21,8 @@ const MEMBERS: [&str; 28] = [
     "format",
     "delimiter",
     "encoding",
+    "quotes",
+    "dates",
     "mapping",
     "autostart",
     "rebuild",
@@ -173,6 +175,12 @@ impl<'a> Judge<'a> {
             format: self.word("format", &["csv", "json", "ndjson"]),
             delimiter: self.delimiter(),
             encoding: self.text("encoding"),
+            quotes: self
+                .word("quotes", &["double", "single", "either"])
+                .unwrap_or_default(),
+            dates: self
+                .word("dates", &["iso", "day_first", "month_first", "detect"])
+                .unwrap_or_default(),
             mapping: self.mapping(),
             autostart: self.flag("autostart", true),
             rebuild: self.flag("rebuild", false),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::policies::Policies;
+use crate::reading::{Dates, Found, Quotes};
 
 pub use judge::parse;
 
@@ -70,8 +71,14 @@ pub struct Definition {
     pub format: Option<Format>,
     /// The delimiter of CSV; told from the first records when not given.
     pub delimiter: Option<char>,
-    /// The encoding; UTF-8, or what a byte order mark says, when not given.
+    /// The encoding; UTF-8, or what a byte order mark or the whole payload says, when not given.
     pub encoding: Option<String>,
+    /// What goes around the cells of CSV.
+    #[serde(default)]
+    pub quotes: Quotes,
+    /// How dates are written.
+    #[serde(default)]
+    pub dates: Dates,
     /// Column to field; null means that the column is left out on purpose.
     pub mapping: BTreeMap<String, Option<String>>,
     /// Start as soon as the payload is there.
@@ -89,6 +96,16 @@ pub struct Definition {
     /// What is done where doors differ; its members stand beside the others.
     #[serde(flatten)]
     pub policies: Policies,
+}
+
+impl Definition {
+    /// With what the survey found where it was left open.
+    #[must_use]
+    pub fn with(&self, found: &Found) -> Definition {
+        let mut definition = self.clone();
+        definition.encoding = definition.encoding.or_else(|| found.encoding.clone());
+        definition
+    }
 }
 
 /// The inline source as it stands in the request.

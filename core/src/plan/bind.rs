@@ -27,6 +27,7 @@ pub fn bind(
         sides: sides(definition, database, &places.columns),
         targets: Vec::new(),
         columns: columns.to_vec(),
+        date_orders: Vec::new(),
         collections: database
             .collections
             .iter()
@@ -40,6 +41,7 @@ pub fn bind(
         .iter()
         .map(|column| target(column, &plan.sides))
         .collect();
+    plan.order_dates(definition.dates);
     complaints.extend(missing_keys(definition, database, &plan));
     match complaints.is_empty() {
         true => Ok(plan),

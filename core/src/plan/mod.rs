@@ -2,6 +2,7 @@
 //! into which field, and what identifies a profile. The engine obeys it and knows nothing else.
 
 mod bind;
+mod dates;
 mod keys;
 mod places;
 
@@ -10,6 +11,7 @@ use crate::definition::{Action, DeleteTarget};
 use crate::field::Field;
 use crate::limits::ALL_OR_NOTHING_ROWS_MAX;
 use crate::policies::{OnReject, Policies};
+use crate::reading::DateOrder;
 
 pub use bind::bind;
 pub use keys::check_names;
@@ -31,6 +33,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Their names, as the payload has them: rejects speak of these.
     pub columns: Vec<String>,
+    /// For each column how its dates are written, beside ISO.
+    pub date_orders: Vec<Option<DateOrder>>,
     /// Every collection of the database: their subprofiles go with a deleted profile.
     pub collections: Vec<TableNumber>,
     /// Every link of the database: a deleted profile loses its links.

@@ -6,6 +6,7 @@ use sqlx::{FromRow, PgConnection};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::import::{Failure, RemovalState, State};
+use crate::reading::Found;
 use crate::store::{leases, removal};
 
 /// The channel on which changes of an import are announced, with its number.
@@ -57,6 +58,8 @@ pub struct Survey {
     pub rows: i64,
     /// All columns, in order of appearance.
     pub columns: Vec<String>,
+    /// How it is read, where the definition leaves that open.
+    pub found: Found,
 }
 
 #[derive(FromRow)]
@@ -72,6 +75,7 @@ struct Row {
     payload_sha256: Option<Vec<u8>>,
     rows_total: Option<i64>,
     columns: Option<Vec<String>>,
+    found: Option<sqlx::types::Json<Found>>,
 }
 
 impl Row {
@@ -96,7 +100,11 @@ impl Row {
             survey: self
                 .rows_total
                 .zip(self.columns)
-                .map(|(rows, columns)| Survey { rows, columns }),
+                .map(|(rows, columns)| Survey {
+                    rows,
+                    columns,
+                    found: self.found.map(|found| found.0).unwrap_or_default(),
+                }),
         })
     }
 }
@@ -156,7 +164,7 @@ fn rest_columns(snapshot: Option<&Snapshot>) -> (Option<&[u8]>, Option<&str>) {
 pub async fn find(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
     let row: Option<Row> = sqlx::query_as(
         "select id, account_id, database_id, state, definition, payload_inline, payload_key,
-                payload_bytes, payload_sha256, rows_total, columns
+                payload_bytes, payload_sha256, rows_total, columns, found
          from imports where id = $1",
     )
     .bind(id)
@@ -188,7 +196,7 @@ pub async fn find_for_change(
 ) -> Result<Import, Error> {
     let row: Option<Row> = sqlx::query_as(
         "select id, account_id, database_id, state, definition, payload_inline, payload_key,
-                payload_bytes, payload_sha256, rows_total, columns
+                payload_bytes, payload_sha256, rows_total, columns, found
          from imports where id = $1 and account_id = $2 for no key update",
     )
     .bind(id)
@@ -287,13 +295,15 @@ pub async fn keep_survey(
     warnings: &[String],
 ) -> Result<(), Error> {
     sqlx::query(
-        "update imports set rows_total = $2, columns = $3, warnings = warnings || $4, version = version + 1
+        "update imports set rows_total = $2, columns = $3, found = $5, warnings = warnings || $4,
+             version = version + 1
          where id = $1 and state = 'preparing'",
     )
     .bind(id)
     .bind(survey.rows)
     .bind(&survey.columns)
     .bind(sqlx::types::Json(warnings))
+    .bind(sqlx::types::Json(&survey.found))
     .execute(&mut *tx)
     .await?;
     leases::note_size(tx, id).await

@@ -29,6 +29,7 @@ use longshore_core::definition::Action;
 use longshore_core::import::{Reject, State};
 use longshore_core::plan::{self, Plan, Side};
 use longshore_core::queue::Verb;
+use longshore_core::reading::Found;
 use longshore_core::store::connect::{lock_database, own_connection};
 use longshore_core::store::imports::{Import, Survey};
 use longshore_core::store::leases::{self, Claim};
@@ -43,7 +44,8 @@ use self::pace::Pace;
 use crate::context::Context;
 use crate::lease::Held;
 use crate::outcome::{FAILURES_MAX, Outcome, Stop, fail, fail_for, obey, wait_before_retry};
-use crate::{rows, survey};
+use crate::rows;
+use crate::survey::{self, Surveyed};
 
 /// Works on an import until it is complete, has to wait, or cannot go on. Trouble that passes is
 /// waited out here, from the checkpoint each time.
@@ -68,6 +70,7 @@ pub(crate) async fn run(
         held,
         rescues: claim.rescues,
         rows: 0,
+        found: Found::default(),
     };
     let survey = match job.survey(connection).await? {
         ControlFlow::Continue(survey) => survey,
@@ -75,7 +78,9 @@ pub(crate) async fn run(
     };
     job.rows = survey.rows;
     let plan = plan::bind(&import.definition, &database, &survey.columns)
-        .map_err(|complaints| fail_for(&complaints))?;
+        .map_err(|complaints| fail_for(&complaints))?
+        .with_dates_of(&survey.found);
+    job.found = survey.found;
     job.ensure_indexes(connection, &plan).await?;
     if !job.take_turn(connection, &plan).await? {
         return Ok(Outcome::WaitsForTurn);
@@ -91,6 +96,8 @@ struct Job<'a> {
     rescues: i32,
     /// Rows of the payload, once it is surveyed.
     rows: i64,
+    /// How it is read, where the definition leaves that open.
+    found: Found,
 }
 
 impl Job<'_> {
@@ -106,12 +113,8 @@ impl Job<'_> {
         leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
         imports::enter(&mut tx, self.import.id, State::Preparing).await?;
         tx.commit().await?;
-        let source = self.source().await?;
-        let definition = self.import.definition.clone();
-        let reading = tokio::task::spawn_blocking(move || survey::survey(&definition, source));
-        // A reader that nobody waits for any more comes to its end by itself.
         let surveyed = tokio::select! {
-            surveyed = reading => surveyed.map_err(|_| reading_ended())??,
+            surveyed = self.read_whole() => surveyed?,
             () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
             () = self.held.asked.cancelled() => {
                 // Taken back meanwhile: the survey begins anew.
@@ -125,16 +128,48 @@ impl Job<'_> {
                 return self.release(connection).await.map(ControlFlow::Break);
             }
         };
-        let mut warnings = surveyed.warnings;
-        let columns = &surveyed.survey.columns;
-        if let Ok(plan) = plan::bind(&self.import.definition, self.database, columns) {
+        let Surveyed {
+            mut survey,
+            mut warnings,
+            dates,
+        } = surveyed;
+        if let Ok(plan) = plan::bind(&self.import.definition, self.database, &survey.columns) {
             warnings.extend(plan.unknown_columns_in_words());
+            let (orders, notes) = plan.judge_dates(&dates).map_err(Stop::Fail)?;
+            survey.found.dates = orders;
+            warnings.extend(notes);
         }
         let mut tx = connection.begin().await?;
         leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
-        imports::keep_survey(&mut tx, self.import.id, &surveyed.survey, &warnings).await?;
+        imports::keep_survey(&mut tx, self.import.id, &survey, &warnings).await?;
         tx.commit().await?;
-        Ok(ControlFlow::Continue(surveyed.survey))
+        Ok(ControlFlow::Continue(survey))
+    }
+
+    /// Reads the payload to its end; a second time if it turns out to be in another encoding. A
+    /// reader that nobody waits for any more comes to its end by itself.
+    async fn read_whole(&self) -> Result<Surveyed, Stop> {
+        let mut found = Found::default();
+        loop {
+            let source = self.source().await?;
+            let definition = self.import.definition.with(&found);
+            let reading = tokio::task::spawn_blocking(move || survey::survey(&definition, source));
+            match reading.await.map_err(|_| reading_ended())?? {
+                survey::Outcome::Encoded(encoding) => found.encoding = Some(encoding.to_owned()),
+                survey::Outcome::Surveyed(mut surveyed) => {
+                    surveyed
+                        .warnings
+                        .extend(found.encoding.as_ref().map(|encoding| {
+                        format!(
+                            "The payload is not UTF-8; its bytes look like {encoding}, and were \
+                             read so. Give encoding to be sure."
+                        )
+                    }));
+                    surveyed.survey.found = found;
+                    return Ok(surveyed);
+                }
+            }
+        }
     }
 
     async fn source(&self) -> Result<Box<dyn std::io::Read + Send>, Stop> {
@@ -300,7 +335,7 @@ impl Job<'_> {
     ) -> Result<mpsc::Receiver<Result<Chunk, rows::Error>>, Stop> {
         Ok(feed::start(Feed {
             plan: Arc::clone(plan),
-            definition: self.import.definition.clone(),
+            definition: self.import.definition.with(&self.found),
             source: self.source().await?,
             first_row,
             pace: Arc::clone(pace),

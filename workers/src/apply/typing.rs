@@ -93,11 +93,13 @@ pub(super) fn type_cells(
         if cell == Cell::Absent {
             continue;
         }
+        let date = ordered_date(plan, column, cell);
+        let meant = date.as_deref().map_or(cell, Cell::Text);
         let start = chunk.buffer.len() as u32;
         let field = &side_plan.fields[place];
         let encoded = match field.is_of_system() {
             true => id::encode(field, side_plan.number, cell, &mut chunk.buffer),
-            false => value::encode_by(plan.policies.on_invalid, field, cell, &mut chunk.buffer),
+            false => value::encode_by(plan.policies.on_invalid, field, meant, &mut chunk.buffer),
         };
         let slot = match encoded {
             Ok(encoded) => {
@@ -109,19 +111,26 @@ pub(super) fn type_cells(
             }
             Err(misfit) => {
                 let name = columns.get(column).cloned();
-                return Err(reject(
-                    row,
-                    name,
-                    misfit.code,
-                    Some(shown(cell)),
-                    misfit.expected,
-                ));
+                let expected = match plan.date_order(column) {
+                    Some(order) if misfit.code == Code::InvalidDate => order.form().to_owned(),
+                    _ => misfit.expected,
+                };
+                return Err(reject(row, name, misfit.code, Some(shown(cell)), expected));
             }
         };
         let place = first + chunk.layout.fields[side] + place;
         chunk.slots[place] = slot;
     }
     Ok(())
+}
+
+/// A date in the order of its column, as ISO has it.
+fn ordered_date(plan: &Plan, column: usize, cell: Cell<'_>) -> Option<String> {
+    let order = plan.date_order(column)?;
+    match cell {
+        Cell::Text(text) => order.to_iso(text),
+        _ => None,
+    }
 }
 
 /// Checks the keys of all sides.

@@ -5,9 +5,11 @@ use std::str::Utf8Error;
 
 use longshore_core::code::Code;
 use longshore_core::limits::{COLUMNS_MAX, ROW_BYTES_MAX};
+use longshore_core::reading::Quotes;
 
 use super::Step;
 use super::csv_header;
+use super::csv_quotes;
 use super::csv_scan::{Extent, Scanner, Stop};
 use super::damage::{Damage, Error, damage, line_too_long};
 use super::fault::{Fault, field_too_long, invalid_utf8};
@@ -25,8 +27,11 @@ pub(super) struct Csv {
 }
 
 impl Csv {
-    pub(super) fn open<R: Read>(delimiter: u8, window: &mut Window<R>) -> Result<Csv, Error> {
-        let scanner = Scanner::new(delimiter);
+    pub(super) fn open<R: Read>(
+        (delimiter, quotes): (u8, Quotes),
+        window: &mut Window<R>,
+    ) -> Result<Csv, Error> {
+        let scanner = Scanner::new(delimiter, quotes);
         let mut csv = Csv {
             scanner,
             delimiter,
@@ -156,23 +161,22 @@ impl Csv {
             .of(cell.and_then(|cell| self.columns.get(cell)))
     }
 
-    /// Takes over the text of a scanned row. Cells with doubled quotes are written out behind it.
+    /// Takes over the text of a scanned row. Cells whose text is not what stands there are written
+    /// out behind it.
     fn load(&self, raw: &[u8], row: &mut Row) -> Result<(), Utf8Error> {
         let text = std::str::from_utf8(raw)?;
         row.text.clear();
         row.text.push_str(text);
-        for &cell in &self.scanner.doubled {
+        for &cell in &self.scanner.rewritten {
             let Some(slot) = row.slots.get_mut(cell) else {
                 break;
             };
             let start = row.text.len();
             let written = text.get(slot.range()).unwrap_or_default();
-            for (index, part) in written.split("\"\"").enumerate() {
-                if index > 0 {
-                    row.text.push('"');
-                }
-                row.text.push_str(part);
-            }
+            let before = text.get(..slot.start as usize).unwrap_or_default();
+            let quote = before.chars().next_back().filter(char::is_ascii);
+            let quote = quote.filter(|c| self.scanner.quotes.open_with(*c as u8));
+            csv_quotes::write_out(self.scanner.quotes, quote, written, &mut row.text);
             *slot = Slot::new(start, row.text.len(), Kind::Text);
         }
         Ok(())

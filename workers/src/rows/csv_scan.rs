@@ -2,8 +2,9 @@
 //! Unlike lenient readers it tells a quote that closes from one that strays or never closes.
 
 use longshore_core::limits::{CELL_BYTES_MAX, QUOTED_LINES_MAX};
-use memchr::memchr;
+use longshore_core::reading::Quotes;
 
+use super::csv_quotes;
 use super::position::{count_line_ends, find_line_end};
 use super::row::{Kind, Slot};
 use super::window::Held;
@@ -34,24 +35,28 @@ pub(super) enum Stop {
     Unclosed(u64),
 }
 
-/// The scanner of one delimiter.
+/// The scanner of one delimiter and one kind of quotes.
 pub(super) struct Scanner {
     delimiter: u8,
+    pub(super) quotes: Quotes,
     stops: [bool; 256],
-    /// Cells of the last row that hold doubled quotes.
-    pub(super) doubled: Vec<usize>,
+    /// Cells of the last row that hold doubled quotes or escapes.
+    pub(super) rewritten: Vec<usize>,
 }
 
 impl Scanner {
-    pub(super) fn new(delimiter: u8) -> Scanner {
+    pub(super) fn new(delimiter: u8, quotes: Quotes) -> Scanner {
         let mut stops = [false; 256];
-        for byte in [delimiter, b'"', b'\n', b'\r'] {
+        for byte in [delimiter, b'\n', b'\r'] {
             stops[usize::from(byte)] = true;
         }
+        // An apostrophe in the middle of a cell without quotes is one: only a double quote strays.
+        stops[usize::from(b'"')] = quotes.open_with(b'"');
         Scanner {
             delimiter,
+            quotes,
             stops,
-            doubled: Vec::new(),
+            rewritten: Vec::new(),
         }
     }
 
@@ -64,12 +69,13 @@ impl Scanner {
         keep: usize,
     ) -> Result<Extent, Stop> {
         slots.clear();
-        self.doubled.clear();
+        self.rewritten.clear();
         let mut extent = Extent::default();
         let mut at = 0;
         loop {
             let lines_before = extent.lines;
-            let slot = if held.bytes.get(at) == Some(&b'"') {
+            let opens = |byte: &u8| self.quotes.open_with(*byte);
+            let slot = if held.bytes.get(at).is_some_and(opens) {
                 let slot = self.quoted(held.from(at), &mut extent)?.moved(at);
                 at = slot.end as usize + 1;
                 slot
@@ -94,52 +100,38 @@ impl Scanner {
     }
 
     #[inline]
-    fn plain(&self, bytes: &[u8], extent: &mut Extent) -> Slot {
+    fn plain(&mut self, bytes: &[u8], extent: &mut Extent) -> Slot {
         let stop = bytes.iter().position(|byte| self.stops[usize::from(*byte)]);
         let length = stop.unwrap_or(bytes.len());
         if length > CELL_BYTES_MAX {
             extent.too_long.get_or_insert(extent.cells);
         }
+        if csv_quotes::is_escaped(self.quotes, &bytes[..length]) {
+            self.rewritten.push(extent.cells);
+        }
         Slot::new(0, length, Kind::Text)
     }
 
     fn quoted(&mut self, held: Held<'_>, extent: &mut Extent) -> Result<Slot, Stop> {
-        let (end, pairs, closed) = find_close(held);
-        let inside = &held.bytes[1..end];
+        let close = csv_quotes::find_close(self.quotes, held.bytes);
+        let inside = &held.bytes[1..close.at];
         let lines = count_line_ends(inside);
-        if inside.len() - pairs > CELL_BYTES_MAX || lines > QUOTED_LINES_MAX {
+        if inside.len() - close.spare > CELL_BYTES_MAX || lines > QUOTED_LINES_MAX {
             return Err(Stop::Unclosed(extent.lines));
         }
-        if !closed {
+        if !close.closed {
             return Err(if held.ended {
                 Stop::Unclosed(extent.lines)
             } else {
                 Stop::Short
             });
         }
-        if pairs > 0 {
-            self.doubled.push(extent.cells);
+        if close.spare > 0 {
+            self.rewritten.push(extent.cells);
         }
         extent.lines += lines as u64;
-        Ok(Slot::new(1, end, Kind::Text))
+        Ok(Slot::new(1, close.at, Kind::Text))
     }
-}
-
-/// Where the cell that opens with the first byte closes, how many doubled quotes it holds until
-/// there, and whether it does close.
-fn find_close(held: Held<'_>) -> (usize, usize, bool) {
-    let (mut at, mut pairs) = (1, 0);
-    while let Some(step) = memchr(b'"', &held.bytes[at..]) {
-        match held.bytes.get(at + step + 1) {
-            Some(b'"') => {
-                pairs += 1;
-                at += step + 2;
-            }
-            // At the end of what is held it may be half of a pair; the caller finds no end then.
-            _ => return (at + step, pairs, true),
-        }
-    }
-    (held.bytes.len(), pairs, false)
 }
 
 fn is_line_end(byte: u8) -> bool {

@@ -5,6 +5,7 @@
 mod columns;
 mod csv;
 mod csv_header;
+mod csv_quotes;
 mod csv_scan;
 mod damage;
 mod decode;
@@ -23,6 +24,8 @@ mod window;
 
 use std::io::Read;
 
+use longshore_core::reading::Quotes;
+
 pub use damage::{Damage, Error};
 pub use decode::Decoded;
 pub use fault::Fault;
@@ -32,10 +35,12 @@ use window::Window;
 /// How a payload's bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Separated values with one header row, quoted as in RFC 4180.
+    /// Separated values with one header row.
     Csv {
         /// One of `,`, `;`, tab and `|`.
         delimiter: u8,
+        /// What goes around a cell.
+        quotes: Quotes,
     },
     /// One array of objects.
     Json,
@@ -84,7 +89,9 @@ impl<R: Read> Reader<R> {
 
     fn over(format: Format, mut window: Window<R>) -> Result<Self, Error> {
         let rows = match format {
-            Format::Csv { delimiter } => Rows::Csv(csv::Csv::open(delimiter, &mut window)?),
+            Format::Csv { delimiter, quotes } => {
+                Rows::Csv(csv::Csv::open((delimiter, quotes), &mut window)?)
+            }
             Format::Json => Rows::Json(json::Array::open(&mut window)?),
             Format::Ndjson => Rows::Ndjson(ndjson::Lines::open(&mut window)?),
         };

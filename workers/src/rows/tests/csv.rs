@@ -67,10 +67,36 @@ fn each_of_the_four_delimiters_separates() {
     for delimiter in [",", ";", "\t", "|"] {
         let format = Format::Csv {
             delimiter: delimiter.as_bytes()[0],
+            quotes: Quotes::Double,
         };
         let payload = format!("a{delimiter}b\n1{delimiter}\"{delimiter}\"\n");
         assert_eq!(read(format, payload).cells(), [["1", delimiter]]);
     }
+}
+
+#[test]
+fn apostrophes_go_around_cells_where_the_format_says_so() {
+    let quoted = |quotes| Format::Csv {
+        delimiter: b',',
+        quotes,
+    };
+    let payload = "a,b,c\n'x,y','it\\'s',O'Brien\n\"x\",\\'t Hooft,''\n";
+    let single = read(quoted(Quotes::Single), payload);
+    assert_eq!(
+        single.cells(),
+        [["x,y", "it's", "O'Brien"], ["\"x\"", "'t Hooft", ""]]
+    );
+    let either = read(quoted(Quotes::Either), payload);
+    assert_eq!(
+        either.cells(),
+        [["x,y", "it's", "O'Brien"], ["x", "'t Hooft", ""]]
+    );
+    let double = read(CSV, "a,b\n'x,'y'\n");
+    assert_eq!(double.cells(), [["'x", "'y'"]]);
+    let stray = read(quoted(Quotes::Single), "a,b\n'x'y,1\n2,3\n");
+    assert_eq!(stray.fault_places(), [(1, 2, Code::StrayQuote)]);
+    let open = read(quoted(Quotes::Either), "a,b\n'x,1\n").damage.unwrap();
+    assert_eq!((open.code, open.line), (Code::UnclosedQuote, Some(2)));
 }
 
 #[test]
@@ -224,9 +250,15 @@ fn another_delimiter_than_declared_is_suspected() {
         assert_eq!(damage.code, Code::DelimiterSuspect);
         assert_eq!(damage.message, "found ; 5 times, declared ,");
     }
-    let tab = read(Format::Csv { delimiter: b'|' }, "a\tb")
-        .damage
-        .unwrap();
+    let tab = read(
+        Format::Csv {
+            delimiter: b'|',
+            quotes: Quotes::Double,
+        },
+        "a\tb",
+    )
+    .damage
+    .unwrap();
     assert_eq!(tab.message, "found tab once, declared |");
     assert_eq!(code("email\na@b\n"), None);
     assert_eq!(code("\"name; all of it\"\nx\n"), None);

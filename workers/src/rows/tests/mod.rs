@@ -12,10 +12,14 @@ use std::io::{self, Read};
 
 use longshore_core::cell::Cell;
 use longshore_core::code::Code;
+use longshore_core::reading::Quotes;
 
 use super::{Damage, Error, Fault, Format, Reader, Row, Step};
 
-pub(super) const CSV: Format = Format::Csv { delimiter: b',' };
+pub(super) const CSV: Format = Format::Csv {
+    delimiter: b',',
+    quotes: Quotes::Double,
+};
 
 /// All that came out of a payload.
 #[derive(Debug, PartialEq)]

@@ -8,10 +8,22 @@ use super::*;
 
 fn formats() -> impl Strategy<Value = Format> {
     prop_oneof![
-        prop::sample::select(b",;\t|".to_vec()).prop_map(|delimiter| Format::Csv { delimiter }),
+        (prop::sample::select(b",;\t|".to_vec()), quotes())
+            .prop_map(|(delimiter, quotes)| Format::Csv { delimiter, quotes }),
         Just(Format::Json),
         Just(Format::Ndjson),
     ]
+}
+
+fn quotes() -> impl Strategy<Value = Quotes> {
+    prop::sample::select(vec![Quotes::Double, Quotes::Single, Quotes::Either])
+}
+
+/// Texts that matter to quotes. No backslash stands before an apostrophe or at the end, where it
+/// would escape what follows.
+fn cells_of_pieces() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec!["a", "'", "\"", ",", "\n", "\\n"]);
+    prop::collection::vec(pieces, 0..6).prop_map(|pieces| pieces.concat())
 }
 
 /// Bytes that look like payloads: starts that open, then pieces that matter to the readers.
@@ -198,7 +210,27 @@ proptest! {
         let mut writer = writer.from_writer(Vec::new());
         writer.write_record(["x", "y", "z"]).unwrap();
         for row in &rows { writer.write_record(row).unwrap(); }
-        let reading = read(Format::Csv { delimiter }, writer.into_inner().unwrap());
+        let reading = read(Format::Csv { delimiter, quotes: Quotes::Double }, writer.into_inner().unwrap());
+        prop_assert_eq!(reading.damage, None);
+        prop_assert_eq!(reading.faults, vec![]);
+        let cells: Vec<_> = reading.rows.into_iter().map(|row| row.2).collect();
+        prop_assert_eq!(cells, rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_written_with_apostrophes_is_read_back(
+        rows in prop::collection::vec(prop::array::uniform3(cells_of_pieces()), 1..6),
+        either in any::<bool>(),
+        escapes in any::<bool>(),
+    ) {
+        let quoted = |cell: &String| match escapes {
+            true => format!("'{}'", cell.replace('\'', "\\'")),
+            false => format!("'{}'", cell.replace('\'', "''")),
+        };
+        let line = |row: &[String; 3]| row.each_ref().map(quoted).join(",") + "\n";
+        let payload = String::from("x,y,z\n") + &rows.iter().map(line).collect::<String>();
+        let quotes = if either { Quotes::Either } else { Quotes::Single };
+        let reading = read(Format::Csv { delimiter: b',', quotes }, payload);
         prop_assert_eq!(reading.damage, None);
         prop_assert_eq!(reading.faults, vec![]);
         let cells: Vec<_> = reading.rows.into_iter().map(|row| row.2).collect();

@@ -1,0 +1,177 @@
+//! Gathers what the bytes of a payload say about its encoding while they are read for the survey.
+//! Asked only where nothing declares one and the payload is not UTF-8. The only answer that is
+//! relied on is Windows-1252; any other is good for a hint.
+
+use std::io::{self, Read};
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, WINDOWS_1252};
+
+/// As many bytes as this, of parts that are not ASCII, are enough to tell an encoding.
+const TOLD_BY_BYTES: usize = 1 << 20;
+/// Of a hundred sequences beyond ASCII, so many at most may be UTF-8 by accident.
+const ACCIDENTS_PERCENT: u64 = 5;
+
+/// What was seen so far.
+pub(crate) struct Evidence {
+    /// The first bytes, among which a byte order mark would stand.
+    mark: Vec<u8>,
+    /// Sequences beyond ASCII that are UTF-8.
+    valid: u64,
+    /// Those that are not.
+    invalid: u64,
+    /// The beginning of a sequence that goes on in the next part.
+    begun: Vec<u8>,
+    detector: EncodingDetector,
+    told: usize,
+}
+
+impl Evidence {
+    pub(crate) fn new() -> Evidence {
+        Evidence {
+            mark: Vec::new(),
+            valid: 0,
+            invalid: 0,
+            begun: Vec::new(),
+            detector: EncodingDetector::new(Iso2022JpDetection::Deny),
+            told: 0,
+        }
+    }
+
+    /// The encoding that may be relied on: Windows-1252, where next to nothing is UTF-8 and the
+    /// bytes look like it.
+    pub(crate) fn verdict(&self) -> Option<&'static str> {
+        let all = self.valid + self.invalid;
+        let is_utf8 = self.valid * 100 > all * ACCIDENTS_PERCENT;
+        let sure = self.guess() == Some(WINDOWS_1252) && !is_utf8;
+        sure.then_some("windows-1252")
+    }
+
+    /// What it looks like; nothing if it is marked, or all of it is UTF-8.
+    pub(crate) fn guess(&self) -> Option<&'static Encoding> {
+        if self.invalid == 0 || Encoding::for_bom(&self.mark).is_some() {
+            return None;
+        }
+        Some(self.detector.guess(None, Utf8Detection::Deny))
+    }
+
+    fn see(&mut self, part: &[u8]) {
+        if self.mark.len() < 3 {
+            let missing = 3 - self.mark.len();
+            self.mark.extend(part.iter().take(missing));
+        }
+        if part.is_ascii() && self.begun.is_empty() {
+            return;
+        }
+        if self.told < TOLD_BY_BYTES {
+            self.told += part.len();
+            self.detector.feed(part, false);
+        }
+        let mut bytes = std::mem::take(&mut self.begun);
+        bytes.extend_from_slice(part);
+        let whole = bytes.len() - unfinished(&bytes);
+        self.count(&bytes[..whole]);
+        self.begun = bytes.split_off(whole);
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        for chunk in bytes.utf8_chunks() {
+            let leads = chunk.valid().bytes().filter(|byte| *byte >= 0xC0);
+            self.valid += leads.count() as u64;
+            self.invalid += u64::from(!chunk.invalid().is_empty());
+        }
+    }
+}
+
+/// How many bytes at the end begin a sequence that is not complete yet.
+fn unfinished(bytes: &[u8]) -> usize {
+    let tail = bytes.len().min(3);
+    let starts = (1..=tail).find(|back| bytes[bytes.len() - back] >= 0xC0);
+    let Some(back) = starts else {
+        return 0;
+    };
+    match std::str::from_utf8(&bytes[bytes.len() - back..]) {
+        Err(error) if error.error_len().is_none() => back,
+        _ => 0,
+    }
+}
+
+/// A source that is watched while somebody reads it.
+pub(crate) struct Watched<'a, R> {
+    pub(crate) source: R,
+    pub(crate) evidence: &'a mut Evidence,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.evidence.see(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seen(bytes: &[u8], part: usize) -> Evidence {
+        let mut evidence = Evidence::new();
+        for part in bytes.chunks(part) {
+            evidence.see(part);
+        }
+        evidence
+    }
+
+    fn verdict(text: &str, encoding: &'static Encoding) -> Option<&'static str> {
+        let (bytes, _, unmappable) = encoding.encode(text);
+        assert!(!unmappable, "{text}");
+        seen(&bytes, 7).verdict()
+    }
+
+    #[test]
+    fn windows_1252_is_told_and_no_other_encoding_is_taken_for_it() {
+        let german = "name;city\nJürgen Groß;Köln\nZoë Müller;Düsseldorf\nJosé Peña;Málaga\n";
+        let polish = "imię;miasto\nŁukasz Wójcik;Łódź\nStanisław Dąbrowski;Gdańsk\n";
+        let russian = "имя;город\nИван Петров;Москва\nМария Иванова;Казань\n";
+        let greek = "όνομα;πόλη\nΓιώργος Παπαδόπουλος;Αθήνα\nΜαρία;Θεσσαλονίκη\n";
+        let japanese = "名前;市\n山田太郎;東京都\n鈴木花子;大阪市\n";
+        assert_eq!(verdict(german, WINDOWS_1252), Some("windows-1252"));
+        assert_eq!(verdict(german, encoding_rs::UTF_8), None);
+        for (text, encoding) in [
+            (polish, encoding_rs::WINDOWS_1250),
+            (russian, encoding_rs::WINDOWS_1251),
+            (russian, encoding_rs::KOI8_R),
+            (greek, encoding_rs::WINDOWS_1253),
+            (japanese, encoding_rs::SHIFT_JIS),
+            (japanese, encoding_rs::EUC_JP),
+        ] {
+            assert_eq!(verdict(text, encoding), None, "{}", encoding.name());
+        }
+    }
+
+    #[test]
+    fn text_of_two_encodings_is_told_to_be_neither() {
+        let mut mixed = "Zoë;Köln;Müller;Málaga\n".repeat(3).into_bytes();
+        mixed.extend_from_slice(&WINDOWS_1252.encode("Zoë;Köln;Müller;Málaga\n").0);
+        assert_eq!(seen(&mixed, 5).verdict(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn evidence_is_the_same_however_the_bytes_are_cut(
+            bytes in prop::collection::vec(prop_oneof![0x20..0x7F_u8, any::<u8>()], 0..200),
+            part in 1..9_usize,
+        ) {
+            let (cut, whole) = (seen(&bytes, part), seen(&bytes, 1_000));
+            let tail = |evidence: &Evidence| evidence.begun.len();
+            prop_assert_eq!((cut.valid, cut.invalid, tail(&cut)), (whole.valid, whole.invalid, tail(&whole)));
+        }
+
+        #[test]
+        fn utf8_is_never_taken_for_anything_else(text in "\\PC{0,200}", part in 1..9_usize) {
+            prop_assert_eq!(seen(text.as_bytes(), part).guess(), None);
+        }
+    }
+}
