@@ -51,12 +51,22 @@ fn every_promise_names_a_test_that_exists() {
 }
 
 #[test]
-fn the_page_of_bad_requests_names_tests_that_exist() {
-    let page = std::fs::read_to_string("docs/bad-input-requests.md").unwrap();
-    let named: Vec<&str> = page.split('`').filter(|word| word.contains("::")).collect();
-    assert!(named.len() > 30, "{named:?}");
-    for test in named {
-        body_in_tests(test);
+fn the_pages_of_bad_input_name_tests_that_exist() {
+    for page in ["docs/bad-input-requests.md", "docs/bad-input-payloads.md"] {
+        let page = std::fs::read_to_string(page).unwrap();
+        let named: Vec<&str> = page.split('`').filter(|word| word.contains("::")).collect();
+        assert!(named.len() > 30, "{named:?}");
+        for test in named {
+            match test.split_once(".rs::") {
+                Some((file, name)) => {
+                    let source = std::fs::read_to_string(format!("{file}.rs")).unwrap();
+                    body_of(&source, name, test);
+                }
+                None => {
+                    body_in_tests(test);
+                }
+            }
+        }
     }
 }
 
@@ -70,7 +80,7 @@ fn body_in_tests(test: &str) -> String {
 }
 
 fn body_of<'a>(source: &'a str, name: &str, test: &str) -> &'a str {
-    let begins = ["async fn ", "fn "]
+    let begins = ["async fn ", "fn ", "    fn "]
         .iter()
         .find_map(|word| source.find(&format!("\n{word}{name}()")));
     let Some(at) = begins else {
@@ -107,7 +117,8 @@ places, and the tests see to it that it does:
 - **warning**: at the end of a warning of an import whose source failed and is tried again.
 
 What has no code: a request that is no HTTP, or whose headers are above 32 KiB, is answered with a bare 400, 414 or 431,
-or its connection is closed. `docs/bad-input-requests.md` goes through bad requests one by one.
+or its connection is closed. `docs/bad-input-requests.md` goes through bad requests one by one,
+`docs/bad-input-payloads.md` through bad payloads and rows.
 ";
 
 fn page() -> String {

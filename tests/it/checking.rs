@@ -1,6 +1,9 @@
 //! What is judged row by row: values, required and unique fields, and what only Postgres refuses.
 //! A reject never takes its chunk along.
 
+mod payloads;
+mod values;
+
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, answer, told};
