@@ -12,7 +12,7 @@ use longshore_workers::work::{self, Worker, WorkerError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, App};
+use crate::api::{self, Allowance, App};
 use crate::embedded::{self, Servers, StartError, Wishes};
 use crate::operator::{Note, OperatorError};
 use crate::server;
@@ -238,7 +238,12 @@ impl Parts {
     fn app(&self, stop: CancellationToken) -> Result<App, RoleError> {
         let pool = connect::door_pool(&self.database_url, self.settings.api_connections)?;
         let outside = (self.payloads.clone(), self.settings.addresses()?);
-        Ok(App::new(pool, self.queue.clone(), outside, stop))
+        let (rate, unfinished) = (
+            self.settings.submits_per_second,
+            self.settings.unfinished_imports_max,
+        );
+        let app = App::new(pool, self.queue.clone(), outside, stop);
+        Ok(app.with_allowance(Allowance::new(rate, unfinished)))
     }
 
     async fn serve(&self, settings: &Settings, stop: CancellationToken) -> Result<(), RoleError> {

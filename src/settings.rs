@@ -58,6 +58,16 @@ pub struct Settings {
     /// Connections of clients at the same time
     #[arg(long, env = "LONGSHORE_CONNECTIONS_MAX", default_value_t = 1024)]
     pub connections_max: usize,
+    /// Imports that one token may submit in a second, ten times as many at once; 0: no limit
+    #[arg(long, env = "LONGSHORE_SUBMITS_PER_SECOND", default_value_t = 1000)]
+    pub submits_per_second: u32,
+    /// Imports of one account that may wait or run, drafts included; 0: no limit
+    #[arg(
+        long,
+        env = "LONGSHORE_UNFINISHED_IMPORTS_MAX",
+        default_value_t = 100_000
+    )]
+    pub unfinished_imports_max: u32,
     /// What is logged, such as info or debug,sqlx=warn
     #[arg(long, env = "LONGSHORE_LOG", default_value = "info")]
     pub log: String,

@@ -167,7 +167,10 @@ codes! {
             "Make another import for another payload.",
         TooManyStreams "too_many_streams" "The account has too many open streams of events."
             "Close some, or ask for the status from time to time.",
-        RateLimited "rate_limited" "Too many requests." "Wait for the seconds in Retry-After.",
+        RateLimited "rate_limited" "The token submits more imports a second than it may."
+            "Wait for the seconds in Retry-After, and put more rows into one import.",
+        TooManyQueuedImports "too_many_queued_imports" "The account has too many imports that are not at their end."
+            "Wait until some have ended, or cancel some; then submit again.",
         TemporarilyUnavailable "temporarily_unavailable" "A part of the service is unreachable; try again."
             "Wait for the seconds in Retry-After and send the same again, with the same Idempotency-Key.",
         InternalError "internal_error" "A fault of Longshore; the log has the request id."

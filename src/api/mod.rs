@@ -1,5 +1,6 @@
 //! The native `/v1` API. Handlers parse, call one function and answer.
 
+mod allowance;
 mod body;
 mod brake;
 mod caller;
@@ -41,6 +42,7 @@ use longshore_core::store::connect;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
+pub use self::allowance::Allowance;
 pub(crate) use self::notices::Notices;
 pub use self::problem::status as status_of;
 use self::problem::{ERRORS_PAGE, Problem, problem};
@@ -53,6 +55,7 @@ pub struct App {
     pub(crate) payloads: Payloads,
     pub(crate) addresses: AddressRules,
     pub(crate) notices: Notices,
+    allowance: Allowance,
     streams: events::Streams,
     uses: Arc<Mutex<HashMap<String, Instant>>>,
 }
@@ -76,9 +79,16 @@ impl App {
             payloads,
             addresses,
             notices,
+            allowance: Allowance::new(0, 0),
             streams: events::Streams::default(),
             uses: Arc::default(),
         }
+    }
+
+    /// With limits on what clients submit; without them there are none.
+    #[must_use]
+    pub fn with_allowance(self, allowance: Allowance) -> App {
+        App { allowance, ..self }
     }
 
     /// Notes that a token was used, beside the request and at most once a minute.

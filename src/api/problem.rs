@@ -128,7 +128,9 @@ pub fn status(code: Code) -> StatusCode {
         Code::UnsupportedMediaType | Code::UnsupportedCharset | Code::UnsupportedEncoding => {
             StatusCode::UNSUPPORTED_MEDIA_TYPE
         }
-        Code::RateLimited | Code::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited | Code::TooManyStreams | Code::TooManyQueuedImports => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,

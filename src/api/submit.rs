@@ -46,6 +46,7 @@ pub(crate) async fn submit(
     });
     let request = Request {
         account_id: caller.account_id,
+        token_id: caller.token_id,
         key,
         definition,
         source,
@@ -74,6 +75,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 struct Request {
     account_id: i64,
+    token_id: String,
     key: Option<String>,
     definition: Definition,
     source: Option<Vec<u8>>,
@@ -88,6 +90,10 @@ impl Request {
             drop(connection);
             return self.replay(app, id).await;
         }
+        app.allowance.charge(&self.token_id)?;
+        app.allowance
+            .check_unfinished(&mut connection, self.account_id)
+            .await?;
         let database = self.judge(&mut connection).await?;
         let snapshot = self.snapshot(&app.payloads).await?;
         let mut tx = connection.begin().await?;

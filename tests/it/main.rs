@@ -33,6 +33,7 @@ mod filling;
 mod giving_up;
 mod handing_out;
 mod killing;
+mod limiting;
 mod linking;
 mod naming;
 mod pausing;

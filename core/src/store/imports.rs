@@ -287,6 +287,22 @@ pub async fn enter(tx: &mut PgConnection, id: i64, state: State) -> Result<(), E
     Ok(())
 }
 
+/// How many imports of the account are not at their end, counted up to `most`.
+pub async fn unfinished(
+    connection: &mut PgConnection,
+    account_id: i64,
+    most: u32,
+) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar(
+        "select count(*) from (select from imports where account_id = $1 and finished_at is null
+                               limit $2) unfinished",
+    )
+    .bind(account_id)
+    .bind(i64::from(most))
+    .fetch_one(connection)
+    .await?)
+}
+
 /// Keeps what the survey found.
 pub async fn keep_survey(
     tx: &mut PgConnection,

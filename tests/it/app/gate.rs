@@ -1,8 +1,9 @@
-//! A gate before Postgres: closed, it hangs up on everyone, as a server does that is gone.
+//! Other APIs of the same test: one with limits, and one behind a gate before Postgres, which hangs up on
+//! everyone while it is closed, as a server does that is gone.
 
 use std::path::PathBuf;
 
-use longshore::api::{self, App};
+use longshore::api::{self, Allowance, App};
 use longshore::server;
 use longshore_core::address::AddressRules;
 use longshore_core::payload::Payloads;
@@ -45,12 +46,33 @@ impl TestApp {
             AddressRules::parse(&self.files.address).unwrap(),
         );
         let app = App::new(pool, Queue::silent(), outside, self.stop.clone());
+        self.move_to(app).await;
+        Gate { open }
+    }
+
+    /// From here on the API has limits on what is submitted.
+    pub(crate) async fn with_allowance(&mut self, allowance: Allowance) {
+        let payloads = format!("file://{}", self.payload_dir.path().display());
+        let outside = (
+            Payloads::open(&payloads).unwrap(),
+            AddressRules::parse(&self.files.address).unwrap(),
+        );
+        let app = App::new(
+            self.pool.clone(),
+            Queue::silent(),
+            outside,
+            self.stop.clone(),
+        );
+        self.move_to(app.with_allowance(allowance)).await;
+    }
+
+    /// From here on calls go to this API.
+    async fn move_to(&mut self, app: App) {
         let listener = server::listen(([127, 0, 0, 1], 0).into()).await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         self.ear = super::hearing::Ear::open(&self.url);
         let router = api::router(app);
         tokio::spawn(server::serve(listener, router, 64, self.stop.clone()));
-        Gate { open }
     }
 }
 
