@@ -3,6 +3,7 @@
 
 mod drawing;
 mod finding;
+mod removing;
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex};
@@ -12,9 +13,10 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use crate::app::TestApp;
-use crate::model::{Model, Notes};
+use crate::model::{Brake, Model, Notes};
 use drawing::{Drawn, Ground, Schema};
 use finding::{Found, check_rejects, check_status};
+use removing::{Before, Former, draw_brake};
 
 const CASES: u64 = 2000;
 const IMPORTS_PER_CASE: usize = 4;
@@ -82,7 +84,7 @@ fn check_notes(notes: &Notes) {
     assert!(missing.is_empty(), "{missing:?} never came up: {notes:#?}");
 }
 
-const EXPECTED: [&str; 42] = [
+const EXPECTED: [&str; 56] = [
     "created",
     "updated",
     "unchanged",
@@ -125,6 +127,20 @@ const EXPECTED: [&str; 42] = [
     "the same import came again",
     "chunks of one row",
     "a payload without rows",
+    "profiles were removed",
+    "subprofiles were removed by themselves",
+    "subprofiles went along",
+    "there was nothing to remove",
+    "the brake refused the whole import",
+    "somebody approved",
+    "somebody refused",
+    "somebody cancelled",
+    "brake_percent",
+    "brake_count",
+    "brake_empty",
+    "brake_keys_unread",
+    "brake_rejects",
+    "brake_shrunk",
 ];
 
 /// Two databases and their model, through several imports.
@@ -135,6 +151,8 @@ struct Case<'a> {
     schema: Schema,
     tables: [i64; 2],
     model: Model,
+    brakes: [Brake; 2],
+    former: Vec<Former>,
     notes: Notes,
 }
 
@@ -146,6 +164,10 @@ impl Case<'_> {
         let made = [app.database(first).await, app.database(second).await];
         let path = format!("/databases/{}/links", schema.names[0]);
         app.post(&path, link).await.expect(201);
+        let brakes = [
+            draw_brake(app, &mut random, &schema.names[0]).await,
+            draw_brake(app, &mut random, &schema.names[1]).await,
+        ];
         Case {
             app,
             random,
@@ -153,6 +175,8 @@ impl Case<'_> {
             model: Model::new(schema.databases()),
             tables: made.each_ref().map(finding::table),
             schema,
+            brakes,
+            former: Vec::new(),
             notes: Notes::default(),
         }
     }
@@ -169,7 +193,7 @@ impl Case<'_> {
             }
             let drawn =
                 repeated.unwrap_or_else(|| Drawn::draw(&mut self.random, &self.schema, &ground));
-            found = self.compare(step, &drawn).await;
+            found = self.compare(step, &drawn, &found).await;
             again = Some(drawn);
         }
         self.notes
@@ -191,9 +215,12 @@ impl Case<'_> {
         }
     }
 
-    async fn compare(&mut self, step: usize, drawn: &Drawn) -> Found {
-        let before = self.model.told();
-        let report = self.model.apply(&drawn.meant);
+    async fn compare(&mut self, step: usize, drawn: &Drawn, found: &Found) -> Found {
+        let before = Before {
+            model: self.model.clone(),
+            found,
+        };
+        let mut report = self.model.apply(&drawn.meant);
         self.notes.add(&report.notes);
         let one_by_one = self.random.random_bool(0.4);
         self.note_what_is_special(drawn, one_by_one);
@@ -204,9 +231,18 @@ impl Case<'_> {
         };
         let (databases, _) = self.schema.definitions();
         let context = format!(
-            "seed {}, import {step}, row by row: {one_by_one}\ndatabases {}\n{}\nbefore {before}\nimport {}\nrefused by the model {:?}\nstatus {status}",
-            self.seed, databases[0], databases[1], drawn.definition, report.refused
+            "seed {}, import {step}, row by row: {one_by_one}\ndatabases {}\n{}\nbefore {}\nimport {}\nrefused by the model {:?}\n{:?}\nstatus {status}",
+            self.seed,
+            databases[0],
+            databases[1],
+            before.model.told(),
+            drawn.definition,
+            report.refused,
+            report.named
         );
+        let status = self
+            .settle_removal((drawn, &mut report), before, (status, &context))
+            .await;
         check_status(&status, &drawn.meant, &report, &context);
         check_rejects(self.app, &status, &report.refused, &context).await;
         let found = Found::read(self.app, &self.schema).await;

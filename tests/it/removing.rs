@@ -211,6 +211,74 @@ async fn what_another_import_wrote_since_acceptance_is_spared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_came_over_a_link_is_spared_only_if_it_came_since_acceptance() {
+    let app = TestApp::start().await;
+    let fields = json!([{"name": "email", "type": "text"}]);
+    for name in ["people", "firms"] {
+        app.database(json!({"name": name, "fields": fields})).await;
+    }
+    release_brake(&app, "firms").await;
+    let link = json!({"name": "Firms", "database": "firms", "reverse": "People"});
+    app.post("/databases/people/links", link).await.expect(201);
+    let linking = |source: &str| {
+        json!({"database": "people", "action": "update_or_add",
+            "key_fields": ["email", "Firms.email"], "source": source})
+    };
+    // Nothing was ever imported into the other database itself.
+    app.import(linking("email,Firms.email\nann,x\nbob,y\n"))
+        .await;
+    let held = app.submit(removing("firms", json!(["email"]), "email\nx\n"));
+    let number: i64 = held.await.strip_prefix("imp_").unwrap().parse().unwrap();
+    let due = async |due: bool| {
+        sqlx::query("update leases set due_at = case when $2 then now() end where import_id = $1")
+            .bind(number)
+            .bind(due)
+            .execute(&app.pool)
+            .await
+            .unwrap();
+    };
+    due(false).await;
+    app.import(linking("email,Firms.email\nann,z\n")).await;
+    due(true).await;
+    app.work_until_idle().await;
+    let status = app.status(&format!("imp_{number}")).await;
+    assert_eq!(removed(&status), (1, 0), "y alone: {status}");
+    assert_eq!(app.told_profiles("firms").await, "x; z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_row_protects_its_profile_where_its_subprofile_cannot_be_read() {
+    let app = TestApp::start().await;
+    people(&app, "p").await;
+    release_brake(&app, "p").await;
+    fill(
+        &app,
+        "p",
+        "email,points,Orders.number\na,1,x\nb,2,y\nc,3,z\n",
+    )
+    .await;
+    let keys = json!(["email", "Orders.number"]);
+    // The order of the second row has a price and no number.
+    let source = "email,points,Orders.number,Orders.price\na,1,x,1\nb,2,,7\n";
+    let held = app.import(removing("p", keys, source)).await;
+    assert_eq!(held["state"], "held", "{held}");
+    let reasons = held["removal"]["reasons"].to_string();
+    assert!(reasons.contains("brake_keys_unread"), "{reasons}");
+    let counts = (
+        &held["removal"]["profiles"],
+        &held["removal"]["subprofiles"],
+    );
+    assert_eq!(counts, (&json!(1), &json!(2)), "c with its order, and y");
+    let id = held["id"].as_str().unwrap();
+    let approval = json!({"removals": 3});
+    app.post(&format!("/imports/{id}/approve"), approval)
+        .await
+        .expect(202);
+    app.work_until_idle().await;
+    assert_eq!(app.told_profiles("p").await, "a/1 [x/1]; b/2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_removal_that_is_broken_off_goes_on_where_it_was() {
     let app = TestApp::start().await;
     people(&app, "p").await;

@@ -59,14 +59,19 @@ pub struct Span {
     pub next_row: i64,
 }
 
-/// Notes the chunk in the order of truth. The caller holds the database's lock.
-pub async fn log(tx: &mut PgConnection, span: Span) -> Result<(), Error> {
-    sqlx::query("insert into chunks (import_id, lane, first_row, next_row) values ($1, 0, $2, $3)")
-        .bind(span.import_id)
-        .bind(span.first_row)
-        .bind(span.next_row)
-        .execute(tx)
-        .await?;
+/// Notes the chunk in the order of truth: that of its database, and those of the linked ones that it
+/// may write into. The caller holds the locks of all of them.
+pub async fn log(tx: &mut PgConnection, span: Span, linked: &[i64]) -> Result<(), Error> {
+    sqlx::query(
+        "insert into chunks (import_id, lane, first_row, next_row, linked_database_ids)
+         values ($1, 0, $2, $3, $4)",
+    )
+    .bind(span.import_id)
+    .bind(span.first_row)
+    .bind(span.next_row)
+    .bind(linked)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

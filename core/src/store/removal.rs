@@ -38,7 +38,8 @@ pub async fn note_acceptance(tx: &mut PgConnection, import_id: i64) -> Result<()
     sqlx::query(
         "update imports i set spares_after = coalesce(
              (select max(c.committed_at) from chunks c join imports o on o.id = c.import_id
-              where o.database_id = i.database_id), now() - interval '10 minutes')
+              where o.database_id = i.database_id or i.database_id = any(c.linked_database_ids)),
+             now() - interval '10 minutes')
          where i.id = $1 and i.spares_after is null
            and coalesce(i.definition ->> 'remove_missing', 'false') = 'true'",
     )

@@ -132,6 +132,10 @@ pub(super) fn check_status(status: &Value, import: &Import, report: &Report, con
     let rows = import.rows.len() as i64;
     let (state, error) = match report {
         _ if rows == 0 => ("failed", json!("no_rows")),
+        Report {
+            end: Some((state, error)),
+            ..
+        } => (*state, error.clone()),
         Report { failed: true, .. } => ("failed", json!("rows_rejected")),
         Report { refused, .. } if refused.is_empty() => ("completed", Value::Null),
         Report { refused, .. } if refused.len() as i64 == rows => {

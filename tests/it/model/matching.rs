@@ -17,11 +17,16 @@ impl Run<'_> {
             });
             return Vec::new();
         }
-        let found = match side {
+        let found = self.matching(side, things, row);
+        self.of_several(side, found)
+    }
+
+    /// The places of all whom the row's key matches.
+    pub(super) fn matching(&mut self, side: usize, things: &[Thing], row: &Row) -> Vec<usize> {
+        match side {
             PROFILE => self.profiles_meant(things, row),
             _ => self.having(side, things, row),
-        };
-        self.of_several(side, found)
+        }
     }
 
     fn profiles_meant(&mut self, things: &[Thing], row: &Row) -> Vec<usize> {

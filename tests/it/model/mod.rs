@@ -4,6 +4,7 @@
 mod books;
 mod matching;
 mod reading;
+mod removing;
 mod said;
 mod writing;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 pub(crate) use books::{Books, Notes, Outcome};
+pub(crate) use removing::{Brake, Named, Victims};
 pub(crate) use said::{Action, Cell, Import, MatchBy, Policies, Row, Several, Target};
 
 /// Whose fields: the profile's, its subprofile's, or those of the profile that it is linked with.
@@ -98,6 +100,10 @@ pub(crate) struct Report {
     /// It was to be applied whole or not at all, and was not.
     pub(crate) failed: bool,
     pub(crate) notes: Notes,
+    /// Whom its rows named, where that matters.
+    pub(crate) named: Named,
+    /// The state and error that it ended with, where its rows do not tell.
+    pub(crate) end: Option<(&'static str, Value)>,
 }
 
 impl Model {
@@ -127,7 +133,7 @@ impl Model {
     }
 
     /// Applies an import: its rows in their order, or, where that is asked for and one of them is
-    /// refused, none. What is to be done once all rows are applied belongs after them.
+    /// refused, none. Whom it removes comes after that.
     pub(crate) fn apply(&mut self, import: &Import) -> Report {
         match import.policies.all_or_nothing {
             true => self.apply_whole(import),
@@ -172,12 +178,16 @@ impl Model {
     /// A row that is refused leaves nothing behind.
     fn apply_rows(&mut self, import: &Import) -> Report {
         let (mut books, mut refused) = (Books::default(), Vec::new());
-        let mut notes = Notes::default();
+        let (mut notes, mut named) = (Notes::default(), Named::default());
         for (place, row) in import.rows.iter().enumerate() {
-            let mut run = Run::new(self, import);
+            let (mut run, made) = (Run::new(self, import), self.made);
             let outcome = run.row(row);
             notes.add(&run.notes);
+            if import.remove_missing {
+                named.add(Run::new(self, import).names(row), !run.faults.is_empty());
+            }
             if run.faults.is_empty() {
+                named.things.extend(made + 1..=run.model.made);
                 run.books.count(outcome);
                 notes.count(outcome.word());
                 books.add(&run.books);
@@ -193,6 +203,8 @@ impl Model {
             refused,
             failed: false,
             notes,
+            named,
+            end: None,
         }
     }
 }

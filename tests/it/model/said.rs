@@ -105,5 +105,9 @@ pub(crate) struct Import {
     pub(crate) policies: Policies,
     /// Places of the key fields on each side, the uid among them where it is the key.
     pub(crate) keys: [Vec<usize>; 3],
+    /// Whether those go whom no row names.
+    pub(crate) remove_missing: bool,
+    /// Whether the payload has columns of the collection.
+    pub(crate) brings_subprofiles: bool,
     pub(crate) rows: Vec<Row>,
 }

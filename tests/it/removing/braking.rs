@@ -251,3 +251,61 @@ async fn a_listing_less_than_half_as_long_as_the_last_one_holds() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_limit_refuses_an_import_that_is_all_or_nothing() {
+    let app = TestApp::start().await;
+    for (brake, former, listing, code) in [
+        (
+            json!({"count": 1, "allow_empty": true}),
+            10,
+            8,
+            "brake_count",
+        ),
+        (json!({"percent_below_100": 100}), 10, 0, "brake_empty"),
+        (
+            json!({"percent_below_100": 100, "allow_empty": true}),
+            10,
+            4,
+            "brake_shrunk",
+        ),
+    ] {
+        let fields = json!([{"name": "key", "type": "text"}, {"name": "new", "type": "boolean"}]);
+        app.database(json!({"name": code, "fields": fields})).await;
+        let path = format!("/databases/{code}");
+        let limits = Some(json!({"brake": brake}));
+        app.call("PATCH", &path, limits).await.expect(200);
+        let rows = |rows: usize, key: &str| -> String {
+            (0..rows).map(|row| format!("{key}{row},true\n")).collect()
+        };
+        let import = async |source: String, on_reject: &str| {
+            app.import(
+                json!({"database": code, "action": "update_or_add", "key_fields": ["key"],
+                "remove_missing": true, "on_reject": on_reject, "source": source}),
+            )
+            .await
+        };
+        let all = format!("key,new\n{}", rows(former, "k"));
+        import(all, "go_on").await;
+        // Whoever names nobody that is there names somebody new: a listing has rows. Only those
+        // that are updated leave nobody.
+        let some = match listing {
+            0 => "key,new\nnobody,true\n".to_owned(),
+            listing => format!("key,new\n{}", rows(listing, "k")),
+        };
+        let action = if listing == 0 {
+            "update"
+        } else {
+            "update_or_add"
+        };
+        let status = app
+            .import(
+                json!({"database": code, "action": action, "key_fields": ["key"],
+                "remove_missing": true, "on_reject": "all_or_nothing", "source": some}),
+            )
+            .await;
+        assert_eq!(status["state"], "failed", "{status}");
+        assert_eq!(status["error"]["code"], code, "{status}");
+        assert_eq!(app.profiles(code).await.len(), former);
+    }
+}

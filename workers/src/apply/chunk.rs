@@ -153,6 +153,26 @@ impl Chunk {
         self.coerced = mark.coerced;
     }
 
+    /// Makes room for the row that is being added: nothing is said in it yet.
+    pub(crate) fn make_room(&mut self) {
+        let end = (self.rows.len() + 1) * self.layout.row_slots;
+        self.slots.resize(end, Slot::Absent);
+    }
+
+    /// Fills a slot of the row that is being added.
+    pub(crate) fn put(&mut self, side: usize, field: usize, slot: Slot) {
+        let first = self.rows.len() * self.layout.row_slots + self.layout.fields[side];
+        self.slots[first + field] = slot;
+    }
+
+    /// Empties the slots of one side of the row that is being added, and takes its keys back.
+    pub(crate) fn forget_side(&mut self, side: usize, fields: usize) {
+        (0..fields).for_each(|field| self.put(side, field, Slot::Absent));
+        let keys = self.rows.len() * self.layout.row_keys + self.layout.keys[side];
+        self.keys.truncate(keys);
+        self.unfolded.retain(|place| *place < keys);
+    }
+
     pub(crate) fn slot(&self, row: usize, side: usize, field: usize) -> Slot {
         self.slots[row * self.layout.row_slots + self.layout.fields[side] + field]
     }

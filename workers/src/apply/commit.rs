@@ -31,8 +31,15 @@ pub(crate) struct Target<'a> {
 impl Target<'_> {
     /// Every database that is written to: nobody else writes there meanwhile.
     pub(crate) fn databases(&self) -> Vec<i64> {
-        let others = self.plan.other_databases().map(|number| number.0);
-        others.chain([self.database_id]).collect()
+        let mut databases = self.linked();
+        databases.push(self.database_id);
+        databases
+    }
+
+    /// Those of them that are reached by links.
+    pub(crate) fn linked(&self) -> Vec<i64> {
+        let others = self.plan.other_databases();
+        others.map(|number| number.0).collect()
     }
 }
 
@@ -114,7 +121,7 @@ async fn attempt(
         next_row: chunk.next_row,
     };
     if span.next_row > span.first_row {
-        chunks::log(&mut tx, span).await?;
+        chunks::log(&mut tx, span, &target.linked()).await?;
     }
     let span = crate::plant::before_checkpoint(&mut tx, span).await?;
     let rejected = chunks::move_checkpoint(&mut tx, span, &outcome.done).await?;

@@ -20,7 +20,7 @@ use crate::rows::{Fault, Row};
 /// Adds a row to the chunk, typed or as a reject.
 pub(crate) fn add_row(plan: &Plan, columns: &[String], row: &Row, chunk: &mut Chunk) {
     let mark = chunk.mark();
-    let typed = type_cells(plan, columns, (row, Cells::All), chunk)
+    let typed = type_cells(plan, columns, row, chunk)
         .and_then(|()| add_keys(plan, row, chunk))
         .and_then(|()| add_version(plan, row, chunk));
     match typed {
@@ -61,66 +61,62 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Which cells of a row are read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cells {
-    All,
-    /// Those that say whom the row means.
-    Keys,
-}
-
-pub(super) fn type_cells(
+fn type_cells(
     plan: &Plan,
     columns: &[String],
-    (row, cells): (&Row, Cells),
+    row: &Row,
     chunk: &mut Chunk,
 ) -> Result<(), Box<Reject>> {
-    let first = chunk.slots.len();
-    chunk
-        .slots
-        .resize(first + chunk.layout.row_slots, Slot::Absent);
+    chunk.make_room();
     for (column, target) in plan.targets.iter().enumerate() {
         let Target::Field { side, field: place } = *target else {
             continue;
         };
-        let side_plan = &plan.sides[side];
         // Deleting reads the keys only: what else the row says does not matter.
-        let keys_only = cells == Cells::Keys || plan.action == Action::Delete;
-        if (keys_only && !side_plan.is_matched_by(place)) || plan.passes_over(side) {
+        let keys_only = plan.action == Action::Delete;
+        if (keys_only && !plan.sides[side].is_matched_by(place)) || plan.passes_over(side) {
             continue;
         }
-        let cell = row.cell(column);
-        if cell == Cell::Absent {
-            continue;
-        }
-        let date = ordered_date(plan, column, cell);
-        let meant = date.as_deref().map_or(cell, Cell::Text);
-        let start = chunk.buffer.len() as u32;
-        let field = &side_plan.fields[place];
-        let encoded = match field.is_of_system() {
-            true => id::encode(field, side_plan.number, cell, &mut chunk.buffer),
-            false => value::encode_by(plan.policies.on_invalid, field, meant, &mut chunk.buffer),
-        };
-        let slot = match encoded {
-            Ok(encoded) => {
-                chunk.coerced += i64::from(encoded.converted);
-                match encoded.set {
-                    true => Slot::Set(start, chunk.buffer.len() as u32),
-                    false => Slot::Blank,
-                }
-            }
-            Err(misfit) => {
-                let name = columns.get(column).cloned();
-                let expected = match plan.date_order(column) {
-                    Some(order) if misfit.code == Code::InvalidDate => order.form().to_owned(),
-                    _ => misfit.expected,
-                };
-                return Err(reject(row, name, misfit.code, Some(shown(cell)), expected));
-            }
-        };
-        let place = first + chunk.layout.fields[side] + place;
-        chunk.slots[place] = slot;
+        type_cell(plan, columns, (row, column), chunk)?;
     }
+    Ok(())
+}
+
+/// Puts one cell of the row that is being added into its slot.
+pub(super) fn type_cell(
+    plan: &Plan,
+    columns: &[String],
+    (row, column): (&Row, usize),
+    chunk: &mut Chunk,
+) -> Result<(), Box<Reject>> {
+    let cell = row.cell(column);
+    let (Target::Field { side, field: place }, false) =
+        (plan.targets[column], cell == Cell::Absent)
+    else {
+        return Ok(());
+    };
+    let date = ordered_date(plan, column, cell);
+    let meant = date.as_deref().map_or(cell, Cell::Text);
+    let start = chunk.buffer.len() as u32;
+    let field = &plan.sides[side].fields[place];
+    let encoded = match field.is_of_system() {
+        true => id::encode(field, plan.sides[side].number, cell, &mut chunk.buffer),
+        false => value::encode_by(plan.policies.on_invalid, field, meant, &mut chunk.buffer),
+    };
+    let encoded = encoded.map_err(|misfit| {
+        let name = columns.get(column).cloned();
+        let expected = match plan.date_order(column) {
+            Some(order) if misfit.code == Code::InvalidDate => order.form().to_owned(),
+            _ => misfit.expected,
+        };
+        reject(row, name, misfit.code, Some(shown(cell)), expected)
+    })?;
+    chunk.coerced += i64::from(encoded.converted);
+    let slot = match encoded.set {
+        true => Slot::Set(start, chunk.buffer.len() as u32),
+        false => Slot::Blank,
+    };
+    chunk.put(side, place, slot);
     Ok(())
 }
 
@@ -134,12 +130,17 @@ fn ordered_date(plan: &Plan, column: usize, cell: Cell<'_>) -> Option<String> {
 }
 
 /// Checks the keys of all sides.
-pub(super) fn add_keys(plan: &Plan, row: &Row, chunk: &mut Chunk) -> Result<(), Box<Reject>> {
+fn add_keys(plan: &Plan, row: &Row, chunk: &mut Chunk) -> Result<(), Box<Reject>> {
     (0..plan.sides.len()).try_for_each(|side| add_key(plan, side, row, chunk))
 }
 
 /// Checks the key of one side and folds it where its fields ignore case.
-fn add_key(plan: &Plan, side: usize, row: &Row, chunk: &mut Chunk) -> Result<(), Box<Reject>> {
+pub(super) fn add_key(
+    plan: &Plan,
+    side: usize,
+    row: &Row,
+    chunk: &mut Chunk,
+) -> Result<(), Box<Reject>> {
     let side_plan = &plan.sides[side];
     let this_row = chunk.rows.len();
     let needed = plan.action != Action::Add && (side == 0 || chunk.brings(this_row, side));

@@ -68,7 +68,7 @@ impl Job<'_> {
             first_row: 1,
             next_row: rows + 1,
         };
-        chunks::log(&mut tx, span).await?;
+        chunks::log(&mut tx, span, &target.linked()).await?;
         chunks::move_checkpoint(&mut tx, span, &applied.done).await?;
         if plan.remove_missing
             && let Some(failure) = self.remove_within(&mut tx, &target).await?

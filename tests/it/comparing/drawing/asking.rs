@@ -54,6 +54,10 @@ impl Asked {
         };
         let given = |given: bool, keys: Vec<usize>| if given { keys } else { Vec::new() };
         let needs_uid = matches!(policies.match_by, MatchBy::Uid | MatchBy::IdOrUid);
+        let removes = matches!(
+            action,
+            Action::Update | Action::UpdateOrAdd | Action::IgnoreOrAdd
+        );
         let asks_override = policies.asks_version && random.random_bool(0.5);
         let meant = Import {
             home,
@@ -65,6 +69,8 @@ impl Asked {
                 given(orders, schema.keys(random, (home, SUBPROFILE))),
                 given(links, of_link),
             ],
+            remove_missing: removes && random.random_bool(0.35),
+            brings_subprofiles: orders,
             rows: Vec::new(),
         };
         Asked {
@@ -124,6 +130,9 @@ impl Asked {
         }
         if self.links_by_uid {
             say("link_uid_columns", json!({LINKS[import.home]: "other"}));
+        }
+        if import.remove_missing {
+            say("remove_missing", json!(true));
         }
         if self.ignores_unknown {
             say("on_unknown_column", json!("ignore"));
