@@ -4,7 +4,7 @@
 mod elsewhere;
 
 use longshore_core::limits::KEY_INDEXES_MAX;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -157,6 +157,12 @@ async fn rows_that_are_broken_each_in_its_own_way_are_rejected_alone() {
             "wrong_field_count",
             "field_too_long"
         ]
+    );
+    let messages: Vec<Value> = app.rejects(&id).await;
+    let told = messages[2]["message"].as_str().unwrap();
+    assert!(
+        told.ends_with(": expected 2 cells, got 3: a `,` in a cell without quotes?"),
+        "{told}"
     );
 
     let members: String = (0..2000).map(|n| format!("\"m{n}\":1,")).collect();

@@ -61,12 +61,8 @@ fn typical(rejects: &[Reject]) -> String {
         return String::new();
     };
     let place = column.map_or(String::new(), |column| format!(" in the column {column:?}"));
-    let expected = match expected.starts_with("expected ") {
-        true => expected.to_owned(),
-        false => format!("expected {expected}"),
-    };
     format!(
-        " The most frequent of the last ones is {}{place}: {expected}.",
+        " The most frequent of the last ones is {}{place}: expected {expected}.",
         code.as_str()
     )
 }

@@ -135,7 +135,7 @@ impl Csv {
         }
         let (wanted, got) = (self.columns.len(), extent.cells);
         if got != wanted {
-            let expected = format!("expected {wanted}, got {got}{}", self.advice(wanted, got));
+            let expected = format!("{wanted} cells, got {got}{}", self.advice(wanted, got));
             return Some(Fault::new(row, Code::WrongFieldCount, raw, expected));
         }
         let cell = extent.too_long?;

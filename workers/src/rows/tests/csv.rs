@@ -166,10 +166,10 @@ fn a_row_has_as_many_cells_as_the_header() {
     let reading = read(CSV, "a,b,c\n1,2\n1,2,3,4,5\n1,2,3\n1,2,\n");
     let wrong = Code::WrongFieldCount;
     assert_eq!(reading.fault_places(), [(1, 2, wrong), (2, 3, wrong)]);
-    assert_eq!(reading.faults[0].expected, "expected 3, got 2");
+    assert_eq!(reading.faults[0].expected, "3 cells, got 2");
     assert_eq!(
         reading.faults[1].expected,
-        "expected 3, got 5: a `,` in a cell without quotes?"
+        "3 cells, got 5: a `,` in a cell without quotes?"
     );
     assert_eq!(reading.rows.len(), 2);
 }
