@@ -14,7 +14,7 @@ use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::connect::lock_database;
 use longshore_core::store::removal::{self, Removal};
 use longshore_core::store::victims::{self, Scope};
-use longshore_core::store::{databases, imports, leases, turns};
+use longshore_core::store::{databases, endings, imports, leases, turns};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
@@ -127,7 +127,7 @@ pub(crate) async fn refuse(
     lock_database(&mut tx, database_id).await?;
     find_held(&mut tx, caller.account_id, id).await?;
     removal::end(&mut tx, id, RemovalState::Refused).await?;
-    imports::complete(&mut tx, id).await?;
+    endings::complete(&mut tx, id).await?;
     leases::close(&mut tx, id).await?;
     let next = turns::wake_next(&mut tx, database_id).await?;
     tx.commit().await?;

@@ -7,7 +7,7 @@ use longshore_core::code::Code;
 use longshore_core::import;
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::connect::lock_database;
-use longshore_core::store::{imports, leases, turns};
+use longshore_core::store::{endings, imports, leases, requests, turns};
 use sqlx::{Connection, PgConnection};
 
 use super::App;
@@ -65,7 +65,7 @@ pub(crate) async fn cancel(
         let detail = format!("The import is {} already.", import.state.as_str());
         return Err(problem(Code::NotCancellable, detail));
     }
-    let held = leases::request_cancel(&mut tx, id).await?;
+    let held = requests::cancel(&mut tx, id).await?;
     tx.commit().await?;
     if !held {
         let next = settle_unheld(&mut connection, &import, Request::Cancel).await?;
@@ -88,7 +88,7 @@ pub(crate) async fn pause(
     let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
     if import.state != import::State::Paused {
         refuse_to_pause(import.state)?;
-        let held = leases::request_pause(&mut tx, id).await?;
+        let held = requests::pause(&mut tx, id).await?;
         tx.commit().await?;
         if !held {
             let next = settle_unheld(&mut connection, &import, Request::Pause).await?;
@@ -124,7 +124,7 @@ pub(crate) async fn resume(
     let mut tx = connection.begin().await?;
     leases::lock(&mut tx, id).await?;
     let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
-    let withdrawn = !import.state.is_final() && leases::withdraw_pause(&mut tx, id).await?;
+    let withdrawn = !import.state.is_final() && requests::withdraw_pause(&mut tx, id).await?;
     if import.state != import::State::Paused {
         tx.commit().await?;
         drop(connection);
@@ -170,19 +170,19 @@ async fn settle_unheld(
         return Ok(Vec::new());
     }
     let held = match request {
-        Request::Cancel => leases::request_cancel(&mut tx, import.id).await?,
+        Request::Cancel => requests::cancel(&mut tx, import.id).await?,
         // Somebody else paused it, held it for a decision, or took the pause back.
         Request::Pause if refuse_to_pause(now.state).is_err() || now.state.is_settled() => {
             return Ok(Vec::new());
         }
-        Request::Pause => leases::pause_is_asked_of_holder(&mut tx, import.id).await?,
+        Request::Pause => requests::pause_is_left_to_holder(&mut tx, import.id).await?,
     };
     if held {
         return Ok(Vec::new());
     }
     leases::revoke(&mut tx, import.id).await?;
     match request {
-        Request::Cancel => imports::cancel(&mut tx, import.id).await?,
+        Request::Cancel => endings::cancel(&mut tx, import.id).await?,
         Request::Pause => imports::pause(&mut tx, import.id).await?,
     }
     let next = turns::wake_next(&mut tx, import.database_id).await?;

@@ -7,8 +7,8 @@ use longshore_core::error::{Class, Complaint, Error};
 use longshore_core::import::Failure;
 use longshore_core::store::connect::lock_database;
 use longshore_core::store::imports::{self, Import};
-use longshore_core::store::leases::{self, Requests};
-use longshore_core::store::turns;
+use longshore_core::store::requests::{self, Requests};
+use longshore_core::store::{endings, leases, turns};
 use sqlx::{Connection, PgConnection};
 
 use crate::rows;
@@ -125,18 +125,18 @@ pub(crate) async fn obey(
     import: &Import,
     epoch: i64,
 ) -> Result<Option<Outcome>, Stop> {
-    let requests = leases::requests(connection, import.id, epoch).await?;
-    if !requests.cancel && !requests.pause {
+    let asked = requests::of_holder(connection, import.id, epoch).await?;
+    if !asked.cancel && !asked.pause {
         return Ok(None);
     }
     let mut tx = connection.begin().await?;
     lock_database(&mut tx, import.database_id).await?;
     leases::fence(&mut tx, import.id, epoch).await?;
     // Asked again under the lock: a pause may have been taken back, or a cancel have come.
-    let requests = leases::requests(&mut tx, import.id, epoch).await?;
-    let obeyed: fn(Vec<i64>) -> Outcome = match requests {
+    let asked = requests::of_holder(&mut tx, import.id, epoch).await?;
+    let obeyed: fn(Vec<i64>) -> Outcome = match asked {
         Requests { cancel: true, .. } => {
-            imports::cancel(&mut tx, import.id).await?;
+            endings::cancel(&mut tx, import.id).await?;
             Outcome::Cancelled
         }
         Requests { pause: true, .. } => {

@@ -11,7 +11,7 @@ use longshore_core::limits::{CHUNK_LOG_KEPT_DAYS, PAYLOAD_KEPT_DAYS};
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::connect::{lock_database, own_connection};
 use longshore_core::store::{
-    chunks, idempotency, imports, leases, payloads, removal, turns, workers,
+    chunks, endings, idempotency, imports, leases, payloads, removal, turns, workers,
 };
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
@@ -90,7 +90,7 @@ async fn expire(
     let warning = "Nobody approved the removal in time: nothing was removed.";
     imports::warn(&mut tx, import, warning).await?;
     removal::end(&mut tx, import, RemovalState::Expired).await?;
-    imports::complete(&mut tx, import).await?;
+    endings::complete(&mut tx, import).await?;
     leases::close(&mut tx, import).await?;
     let woken = turns::wake_next(&mut tx, database).await?;
     tx.commit().await?;

@@ -12,7 +12,7 @@ use longshore_core::payload::Payloads;
 use longshore_core::queue::{Lane, Queue, Ticket, Verb};
 use longshore_core::store::connect::{lock_database, worker_pool};
 use longshore_core::store::leases::{self, Claim, Wish};
-use longshore_core::store::{imports, turns};
+use longshore_core::store::{endings, imports, turns};
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use tokio_util::sync::CancellationToken;
@@ -334,7 +334,7 @@ async fn fail_import(
     let mut tx = connection.begin().await?;
     lock_database(&mut tx, import.database_id).await?;
     leases::fence(&mut tx, claim.import_id, claim.epoch).await?;
-    imports::fail(&mut tx, claim.import_id, failure).await?;
+    endings::fail(&mut tx, claim.import_id, failure).await?;
     leases::close(&mut tx, claim.import_id).await?;
     let next = turns::wake_next(&mut tx, import.database_id).await?;
     tx.commit().await?;

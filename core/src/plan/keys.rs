@@ -142,6 +142,14 @@ pub(super) fn missing_keys(
                       the other.";
         complaints.push(Complaint::new(Code::IncompatibleOptions, "/source", detail));
     }
+    complaints.extend(unmatched_sides(plan));
+    complaints.extend(nothing_to_delete(definition, plan));
+    complaints
+}
+
+/// Collections and links that the payload addresses, and that no key field says anything about.
+fn unmatched_sides(plan: &Plan) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
     for (place, side) in plan.sides.iter().enumerate().skip(1) {
         if side.keys > 0 || plan.passes_over(place) {
             continue;
@@ -155,6 +163,11 @@ pub(super) fn missing_keys(
         );
         complaints.push(Complaint::new(Code::KeyRequired, "/key_fields", detail));
     }
+    complaints
+}
+
+/// A deletion of something that the payload does not speak of.
+fn nothing_to_delete(definition: &Definition, plan: &Plan) -> Option<Complaint> {
     let nothing_to_delete = match definition.delete_target {
         DeleteTarget::Profile => None,
         DeleteTarget::Subprofile => {
@@ -165,14 +178,7 @@ pub(super) fn missing_keys(
         }
     };
     let reads_nothing = (1..plan.sides.len()).all(|side| plan.passes_over(side));
-    if let Some(detail) =
-        nothing_to_delete.filter(|_| definition.action == Action::Delete && reads_nothing)
-    {
-        complaints.push(Complaint::new(
-            Code::IncompatibleOptions,
-            "/delete_target",
-            detail,
-        ));
-    }
-    complaints
+    nothing_to_delete
+        .filter(|_| definition.action == Action::Delete && reads_nothing)
+        .map(|detail| Complaint::new(Code::IncompatibleOptions, "/delete_target", detail))
 }

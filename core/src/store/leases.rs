@@ -201,32 +201,6 @@ pub async fn lock(tx: &mut PgConnection, import_id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// What somebody asked of the holder. Cancelling goes before pausing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
-pub struct Requests {
-    /// End the import.
-    pub cancel: bool,
-    /// Let it rest.
-    pub pause: bool,
-}
-
-/// Whether the lease is still ours, and what was asked of its holder.
-pub async fn requests(
-    connection: &mut PgConnection,
-    import_id: i64,
-    epoch: i64,
-) -> Result<Requests, Error> {
-    let held: Option<Requests> = sqlx::query_as(
-        "select cancel_requested as cancel, pause_requested as pause from leases
-         where import_id = $1 and epoch = $2 and holder is not null",
-    )
-    .bind(import_id)
-    .bind(epoch)
-    .fetch_optional(connection)
-    .await?;
-    held.ok_or(Error::LeaseLost)
-}
-
 /// Makes an import due that nothing could be done for before.
 pub async fn make_due(tx: &mut PgConnection, import_id: i64, verb: Verb) -> Result<(), Error> {
     sqlx::query(
@@ -337,53 +311,6 @@ pub async fn unclaimed(
     .bind(interval(since))
     .fetch_all(connection)
     .await?)
-}
-
-/// Asks the holder to cancel. Returns whether anybody holds the lease alive.
-pub async fn request_cancel(tx: &mut PgConnection, import_id: i64) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar(
-        "update leases set cancel_requested = true where import_id = $1
-         returning holder is not null and held_until >= now()",
-    )
-    .bind(import_id)
-    .fetch_one(tx)
-    .await?)
-}
-
-/// Asks the holder to pause. Returns whether anybody holds the lease alive.
-pub async fn request_pause(tx: &mut PgConnection, import_id: i64) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar(
-        "update leases set pause_requested = true where import_id = $1
-         returning holder is not null and held_until >= now()",
-    )
-    .bind(import_id)
-    .fetch_one(tx)
-    .await?)
-}
-
-/// Whether the pause is left to somebody who holds the lease alive, or was taken back.
-pub async fn pause_is_asked_of_holder(
-    tx: &mut PgConnection,
-    import_id: i64,
-) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar(
-        "select not pause_requested or (holder is not null and held_until >= now())
-         from leases where import_id = $1",
-    )
-    .bind(import_id)
-    .fetch_one(tx)
-    .await?)
-}
-
-/// Takes a request to pause back. False: there was none.
-pub async fn withdraw_pause(tx: &mut PgConnection, import_id: i64) -> Result<bool, Error> {
-    let withdrawn = sqlx::query(
-        "update leases set pause_requested = false where import_id = $1 and pause_requested",
-    )
-    .bind(import_id)
-    .execute(tx)
-    .await?;
-    Ok(withdrawn.rows_affected() > 0)
 }
 
 /// Ends the lease of an import that its holder has brought to its end, under the fence.

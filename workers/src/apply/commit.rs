@@ -10,7 +10,7 @@ use longshore_core::import::{Effects, Failure, Reject, State, Totals};
 use longshore_core::plan::Plan;
 use longshore_core::store::chunks::{self, Done, Span};
 use longshore_core::store::connect::lock_databases;
-use longshore_core::store::{imports, leases, profiles, rejects, turns, typed};
+use longshore_core::store::{endings, imports, leases, profiles, rejects, turns, typed};
 use longshore_core::value;
 use sqlx::{Connection, PgConnection};
 
@@ -199,7 +199,7 @@ pub(crate) async fn complete(
     target: &Target<'_>,
 ) -> Result<Vec<i64>, Error> {
     leases::fence(tx, target.import_id, target.epoch).await?;
-    imports::complete(tx, target.import_id).await?;
+    endings::complete(tx, target.import_id).await?;
     leases::close(tx, target.import_id).await?;
     turns::wake_next(tx, target.database_id).await
 }
@@ -211,7 +211,7 @@ async fn fail(
     failure: &Failure,
 ) -> Result<Vec<i64>, Error> {
     leases::fence(tx, target.import_id, target.epoch).await?;
-    imports::fail(tx, target.import_id, failure).await?;
+    endings::fail(tx, target.import_id, failure).await?;
     leases::close(tx, target.import_id).await?;
     turns::wake_next(tx, target.database_id).await
 }

@@ -13,6 +13,7 @@ mod id;
 mod links;
 mod name;
 mod pace;
+mod prepare;
 mod remove_missing;
 mod typing;
 mod version;
@@ -25,15 +26,14 @@ use std::time::{Duration, Instant};
 
 use longshore_core::code::Code;
 use longshore_core::database::Database;
-use longshore_core::definition::Action;
-use longshore_core::import::{Reject, State};
-use longshore_core::plan::{self, Plan, Side};
+use longshore_core::import::Reject;
+use longshore_core::plan::{self, Plan};
 use longshore_core::queue::Verb;
 use longshore_core::reading::Found;
-use longshore_core::store::connect::{lock_database, own_connection};
-use longshore_core::store::imports::{Import, Survey};
+use longshore_core::store::connect::lock_database;
+use longshore_core::store::imports::Import;
 use longshore_core::store::leases::{self, Claim};
-use longshore_core::store::{chunks, databases, imports, indexes, removal, turns};
+use longshore_core::store::{chunks, databases, imports, removal, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 
@@ -45,7 +45,6 @@ use crate::context::Context;
 use crate::lease::Held;
 use crate::outcome::{FAILURES_MAX, Outcome, Stop, fail, fail_for, obey, wait_before_retry};
 use crate::rows;
-use crate::survey::{self, Surveyed};
 
 /// Works on an import until it is complete, has to wait, or cannot go on. Trouble that passes is
 /// waited out here, from the checkpoint each time.
@@ -101,77 +100,6 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The survey of the payload: made once, and kept for whoever takes the import up later.
-    async fn survey(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<ControlFlow<Outcome, Survey>, Stop> {
-        if let Some(survey) = &self.import.survey {
-            return Ok(ControlFlow::Continue(survey.clone()));
-        }
-        let mut tx = connection.begin().await?;
-        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
-        imports::enter(&mut tx, self.import.id, State::Preparing).await?;
-        tx.commit().await?;
-        let surveyed = tokio::select! {
-            surveyed = self.read_whole() => surveyed?,
-            () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
-            () = self.held.asked.cancelled() => {
-                // Taken back meanwhile: the survey begins anew.
-                let outcome = match obey(connection, self.import, self.held.epoch).await? {
-                    Some(outcome) => outcome,
-                    None => self.release(connection).await?,
-                };
-                return Ok(ControlFlow::Break(outcome));
-            }
-            () = self.context.stop.cancelled() => {
-                return self.release(connection).await.map(ControlFlow::Break);
-            }
-        };
-        let Surveyed {
-            mut survey,
-            mut warnings,
-            dates,
-        } = surveyed;
-        if let Ok(plan) = plan::bind(&self.import.definition, self.database, &survey.columns) {
-            warnings.extend(plan.unknown_columns_in_words());
-            let (orders, notes) = plan.judge_dates(&dates).map_err(Stop::Fail)?;
-            survey.found.dates = orders;
-            warnings.extend(notes);
-        }
-        let mut tx = connection.begin().await?;
-        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
-        imports::keep_survey(&mut tx, self.import.id, &survey, &warnings).await?;
-        tx.commit().await?;
-        Ok(ControlFlow::Continue(survey))
-    }
-
-    /// Reads the payload to its end; a second time if it turns out to be in another encoding. A
-    /// reader that nobody waits for any more comes to its end by itself.
-    async fn read_whole(&self) -> Result<Surveyed, Stop> {
-        let mut found = Found::default();
-        loop {
-            let source = self.source().await?;
-            let definition = self.import.definition.with(&found);
-            let reading = tokio::task::spawn_blocking(move || survey::survey(&definition, source));
-            match reading.await.map_err(|_| reading_ended())?? {
-                survey::Outcome::Encoded(encoding) => found.encoding = Some(encoding.to_owned()),
-                survey::Outcome::Surveyed(mut surveyed) => {
-                    surveyed
-                        .warnings
-                        .extend(found.encoding.as_ref().map(|encoding| {
-                        format!(
-                            "The payload is not UTF-8; its bytes look like {encoding}, and were \
-                             read so. Give encoding to be sure."
-                        )
-                    }));
-                    surveyed.survey.found = found;
-                    return Ok(surveyed);
-                }
-            }
-        }
-    }
-
     async fn source(&self) -> Result<Box<dyn std::io::Read + Send>, Stop> {
         let snapshot = self.import.snapshot.as_ref();
         let snapshot = snapshot.ok_or_else(|| {
@@ -181,45 +109,6 @@ impl Job<'_> {
             )
         })?;
         Ok(self.context.payloads.read(&snapshot.rest).await?)
-    }
-
-    /// The indexes that the keys are matched by, each built on a connection of its own if it is new.
-    async fn ensure_indexes(&self, connection: &mut PgConnection, plan: &Plan) -> Result<(), Stop> {
-        if plan.action == Action::Add {
-            return Ok(());
-        }
-        for (place, side) in plan.sides.iter().enumerate() {
-            if plan.passes_over(place) {
-                continue;
-            }
-            self.ensure_index(connection, side).await?;
-            for group in &side.alternatives {
-                let alone = side.alternative(group);
-                if !alone.is_unique_alone() {
-                    self.ensure_index(connection, &alone).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn ensure_index(&self, connection: &mut PgConnection, side: &Side) -> Result<(), Stop> {
-        if !side.needs_index() || indexes::is_ready(connection, side).await? {
-            return Ok(());
-        }
-        // The profiles of a linked database are indexed on its account.
-        let owner = match side.link {
-            Some(_) => side.number.0,
-            None => self.import.database_id,
-        };
-        let url = &self.context.database_url;
-        let mut builder = own_connection(url, "longshore-index").await?;
-        tokio::select! {
-            built = indexes::ensure(&mut builder, owner, side) => built?,
-            () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
-        }
-        let _ = builder.close().await;
-        Ok(())
     }
 
     /// Begins to apply if it is this import's turn; otherwise gives the lease back until it is.

@@ -11,7 +11,7 @@ use longshore_core::plan::{Plan, too_many_rows_to_be_whole};
 use longshore_core::store::chunks::{self, Span};
 use longshore_core::store::connect::{lock_database, lock_databases};
 use longshore_core::store::victims::{self, Scope};
-use longshore_core::store::{imports, leases, rejects, removal, turns};
+use longshore_core::store::{endings, leases, rejects, removal, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 
@@ -157,7 +157,7 @@ impl Job<'_> {
         rejects::keep(&mut tx, id, rejected).await?;
         let count = i64::try_from(rejected.len()).unwrap_or(i64::MAX);
         chunks::settle_rejects(&mut tx, id, epoch, count).await?;
-        imports::fail(&mut tx, id, &self.rows_rejected(count)).await?;
+        endings::fail(&mut tx, id, &self.rows_rejected(count)).await?;
         leases::close(&mut tx, id).await?;
         let next = turns::wake_next(&mut tx, self.import.database_id).await?;
         tx.commit().await?;
