@@ -38,9 +38,15 @@ pub(super) struct Ground {
 pub(super) struct Drawn {
     pub(super) definition: Value,
     pub(super) meant: Import,
+    columns: Vec<Column>,
+    lines: Vec<Line>,
 }
 
+/// What is written in a row, by column.
+type Line = Vec<Option<Value>>;
+
 /// A column of the payload: its name, and what it is about.
+#[derive(Debug, Clone)]
 struct Column {
     name: String,
     about: About,
@@ -84,7 +90,21 @@ impl Drawn {
         let mut definition = Value::Object(asked.members(schema));
         definition["format"] = json!(format);
         definition["source"] = source(format, &columns, &lines);
-        Drawn { definition, meant }
+        Drawn {
+            definition,
+            meant,
+            columns,
+            lines,
+        }
+    }
+
+    /// Its first rows alone.
+    pub(super) fn cut(mut self, rows: usize) -> Drawn {
+        self.meant.rows.truncate(rows);
+        self.lines.truncate(rows);
+        let format = self.definition["format"].as_str().unwrap();
+        self.definition["source"] = source(format, &self.columns, &self.lines);
+        self
     }
 }
 
@@ -120,8 +140,8 @@ fn columns(random: &mut StdRng, schema: &Schema, asked: &Asked) -> Vec<Column> {
     columns
 }
 
-fn source(format: &str, columns: &[Column], lines: &[Vec<Option<Value>>]) -> Value {
-    let object = |line: &Vec<Option<Value>>| {
+fn source(format: &str, columns: &[Column], lines: &[Line]) -> Value {
+    let object = |line: &Line| {
         let members = columns.iter().zip(line).filter_map(|(column, value)| {
             Some(format!("{}:{}", json!(column.name), value.clone()?))
         });
@@ -136,8 +156,7 @@ fn source(format: &str, columns: &[Column], lines: &[Vec<Option<Value>>]) -> Val
             let header: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
             let cell =
                 |value: &Option<Value>| quoted(value.as_ref().and_then(Value::as_str).unwrap());
-            let line =
-                |line: &Vec<Option<Value>>| line.iter().map(cell).collect::<Vec<_>>().join(",");
+            let line = |line: &Line| line.iter().map(cell).collect::<Vec<_>>().join(",");
             let lines: Vec<String> = std::iter::once(header.join(","))
                 .chain(lines.iter().map(line))
                 .collect();
