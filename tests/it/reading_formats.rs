@@ -163,6 +163,16 @@ async fn a_payload_of_which_many_rows_cannot_be_decoded_fails_and_says_what_it_l
     assert_eq!(told(&status), "created 95, rejected 5; profiles +95");
     let rejects = app.told_rejects(&status).await;
     assert_eq!(rejects[0], "1 town invalid_utf8");
+    // A few rows alone are not the payload, but what they look like is said.
+    let mut few = "name,town\n".to_owned();
+    (0..200).for_each(|row| few.push_str(&format!("m{row},Bonn\n")));
+    few.push_str("Jürgen,Köln\nZoë,Málaga\n");
+    let status = uploaded(&app, json!({}), latin(&few)).await;
+    assert_eq!(told(&status), "created 200, rejected 2; profiles +200");
+    assert!(
+        warned(&status, "The bytes look like windows-1252"),
+        "{status}"
+    );
     let status = uploaded(&app, json!({}), rows(6, 100)).await;
     assert_eq!(status["error"]["code"], "encoding_suspect", "{status}");
     assert_eq!(status["totals"]["created"], 0);
@@ -243,6 +253,19 @@ async fn a_delimiter_is_told_from_the_records_and_said() {
         assert_eq!(told(&status), "unchanged 2");
         assert!(!warned(&status, "delimiter"));
     }
+    // A row that is damaged is that row's fault, also where there are few.
+    let ragged = b"name;town\na;x\nb;y;z\nc;z\n".to_vec();
+    let status = uploaded(&app, json!({}), ragged).await;
+    assert_eq!(
+        app.told_rejects(&status).await,
+        ["2 - wrong_field_count"],
+        "{status}"
+    );
+    // Where two would do, the names that are expected decide.
+    let both = b"name;town, land\na;x, y\n".to_vec();
+    let members = json!({"mapping": {"town, land": "town"}});
+    let status = uploaded(&app, members, both).await;
+    assert_eq!(status["state"], "completed", "{status}");
     // Declared and contradicted: nothing is guessed.
     let status = uploaded(
         &app,

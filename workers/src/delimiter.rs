@@ -1,5 +1,6 @@
 //! Tells the delimiter of CSV from its first records: the one by which nearly all of them have as many
-//! cells as the header. A comma that would do is never passed over.
+//! cells as the header. Where several would do, the names that the definition expects decide, and
+//! without any the comma is not passed over. Where but one cuts the header, half of the records do.
 
 use longshore_core::reading::Quotes;
 
@@ -7,6 +8,8 @@ use longshore_core::reading::Quotes;
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Of a hundred records, this many agree with the header.
 const AGREEING_PERCENT: usize = 90;
+/// The same where no other delimiter stands in the header.
+const AGREEING_ALONE_PERCENT: usize = 50;
 
 /// A delimiter, and what speaks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,28 +23,51 @@ pub(crate) struct Detected {
     pub(crate) rows: usize,
 }
 
-/// The delimiter of these first bytes. None: nothing speaks for one.
-pub(crate) fn detect(sample: &[u8], quotes: Quotes, is_cut: bool) -> Option<Detected> {
-    let convincing = CANDIDATES
+/// The delimiter of these first bytes. None: nothing speaks for one. `expected` are names that the
+/// definition has for columns.
+pub(crate) fn detect(
+    (sample, is_cut): (&[u8], bool),
+    quotes: Quotes,
+    expected: &[&str],
+) -> Option<Detected> {
+    let counted = CANDIDATES
         .into_iter()
-        .filter_map(|delimiter| judge(cells(sample, quotes, delimiter), is_cut, delimiter));
-    let all: Vec<Detected> = convincing.collect();
-    let comma = all.iter().find(|found| found.delimiter == b',');
-    comma
-        .or_else(|| all.iter().max_by_key(|found| found.columns))
-        .copied()
+        .filter_map(|delimiter| count(cells(sample, quotes, delimiter), is_cut, delimiter));
+    let all: Vec<Detected> = counted.collect();
+    let percent = match all.len() {
+        1 => AGREEING_ALONE_PERCENT,
+        _ => AGREEING_PERCENT,
+    };
+    let convincing = all
+        .into_iter()
+        .filter(|found| found.agreeing * 100 >= found.rows * percent);
+    convincing.max_by_key(|found| {
+        let known = names_in(sample, found.delimiter, expected);
+        (known, found.delimiter == b',', found.columns)
+    })
 }
 
-/// The counts are those of the cells of each record.
-fn judge(mut counts: Vec<usize>, is_cut: bool, delimiter: u8) -> Option<Detected> {
+/// How many of the expected names the header has by this delimiter.
+fn names_in(sample: &[u8], delimiter: u8, expected: &[&str]) -> usize {
+    let header = sample.split(|byte| matches!(byte, b'\n' | b'\r')).next();
+    let text = String::from_utf8_lossy(header.unwrap_or_default());
+    let names: Vec<String> = text
+        .split(char::from(delimiter))
+        .map(|name| name.trim_matches(['"', '\'', ' ']).to_lowercase())
+        .collect();
+    let known = |name: &&&str| names.contains(&name.trim().to_lowercase());
+    expected.iter().filter(known).count()
+}
+
+/// The counts are those of the cells of each record. None: the header is one cell.
+fn count(mut counts: Vec<usize>, is_cut: bool, delimiter: u8) -> Option<Detected> {
     if is_cut {
         // The last record may be half of one.
         counts.pop();
     }
     let (columns, rows) = counts.split_first()?;
     let agreeing = rows.iter().filter(|cells| *cells == columns).count();
-    let convinces = *columns > 1 && agreeing * 100 >= rows.len() * AGREEING_PERCENT;
-    convinces.then_some(Detected {
+    (*columns > 1).then_some(Detected {
         delimiter,
         columns: *columns,
         agreeing,
@@ -111,15 +137,22 @@ mod tests {
             ("\"a\nb\";c\n1;2\n", Some((b';', 2))),
             ("email\na@x.example\n", None),
             ("a;b\n1\n2\n3\n", None),
+            // One row of three that has a cell too many.
+            ("a;b\n1;2\n1;2;3\n1;2\n", Some((b';', 2))),
             ("", None),
         ] {
-            let found = detect(text.as_bytes(), Quotes::Double, false);
+            let found = detect((text.as_bytes(), false), Quotes::Double, &[]);
             let found = found.map(|found| (found.delimiter, found.columns));
             assert_eq!(found, expected, "{text:?}");
         }
-        let either = detect(b"a;b\n'1;x';\"2;y\"\n", Quotes::Either, false);
+        let prices = b"name;price, EUR\nx;1,50\ny;2,50\n";
+        for (expected, delimiter) in [("name", b';'), ("eur", b','), ("other", b',')] {
+            let found = detect((prices, false), Quotes::Double, &[expected]);
+            assert_eq!(found.map(|found| found.delimiter), Some(delimiter));
+        }
+        let either = detect((b"a;b\n'1;x';\"2;y\"\n", false), Quotes::Either, &[]);
         assert_eq!(either.map(|found| found.columns), Some(2));
-        let cut = detect(b"a;b;c\n1;2;3\n4;", Quotes::Double, true);
+        let cut = detect((b"a;b;c\n1;2;3\n4;", true), Quotes::Double, &[]);
         assert_eq!(cut.map(|found| (found.columns, found.rows)), Some((3, 1)));
     }
 }

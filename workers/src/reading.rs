@@ -130,7 +130,10 @@ fn delimiter(definition: &Definition, sample: &[u8], notes: &mut Vec<String>) ->
         return declared;
     }
     let is_cut = sample.len() as u64 + MARK_BYTES >= SAMPLE_BYTES;
-    let found = delimiter::detect(sample, definition.quotes, is_cut);
+    let named = definition.mapping.keys().map(String::as_str);
+    let keys = definition.key_fields.iter().map(String::as_str);
+    let expected: Vec<&str> = named.chain(keys).collect();
+    let found = delimiter::detect((sample, is_cut), definition.quotes, &expected);
     if let Some(found) = found.filter(|found| found.delimiter != b',') {
         notes.push(format!(
             "The delimiter was detected as {} ({} columns in {} of {} rows looked at). Give \

@@ -64,6 +64,14 @@ pub fn survey(definition: &Definition, source: impl Read) -> Result<Outcome, Err
             return Err(suspect(definition, &counted, &evidence));
         }
     }
+    let mut warnings = counted.notes;
+    if let (Some(encoding), true) = (verdict, counted.undecodable > 0) {
+        warnings.push(format!(
+            "{} rows are rejected for bytes that are not UTF-8. The bytes look like {encoding}: give \
+             encoding to have them read so.",
+            counted.undecodable
+        ));
+    }
     if counted.rows == 0 {
         let message = "The payload has no rows: there is nothing to do.";
         return Err(damage(Code::NoRows, message.to_owned()));
@@ -74,7 +82,7 @@ pub fn survey(definition: &Definition, source: impl Read) -> Result<Outcome, Err
             columns: counted.columns,
             found: Found::default(),
         },
-        warnings: counted.notes,
+        warnings,
         dates: counted.dates,
     }))
 }

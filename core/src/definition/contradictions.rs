@@ -82,6 +82,14 @@ impl Judge<'_> {
                 self.complain(Code::IncompatibleOptions, member, detail);
             }
         }
+        if let (Some(encoding), true) = (&definition.encoding, source.is_some())
+            && !encoding.eq_ignore_ascii_case("utf-8")
+            && !encoding.eq_ignore_ascii_case("utf8")
+        {
+            let detail = "A source is part of the definition, which is UTF-8; only a payload that is \
+                          uploaded or fetched can be in another encoding.";
+            self.complain(Code::IncompatibleOptions, "encoding", detail);
+        }
         if let Some(encoding) = &definition.encoding
             && !ENCODINGS.contains(&encoding.to_ascii_lowercase().as_str())
         {

@@ -21,7 +21,7 @@ pub(super) fn check(raw: &[u8], delimiter: u8, doubtful: bool) -> Result<(), Dam
     match most {
         Some((count, other)) if doubtful && count > 0 => {
             let message = format!(
-                "found {} {}, declared {}",
+                "found {} {}, read with {}",
                 name(other),
                 times(count),
                 name(delimiter)

@@ -248,7 +248,7 @@ fn another_delimiter_than_declared_is_suspected() {
     for header in ["a;b;c;d;e;f\n", "\"a\";\"b\";\"c\";\"d\";e;f\n1;2\n"] {
         let damage = read(CSV, header).damage.unwrap();
         assert_eq!(damage.code, Code::DelimiterSuspect);
-        assert_eq!(damage.message, "found ; 5 times, declared ,");
+        assert_eq!(damage.message, "found ; 5 times, read with ,");
     }
     let tab = read(
         Format::Csv {
@@ -259,7 +259,7 @@ fn another_delimiter_than_declared_is_suspected() {
     )
     .damage
     .unwrap();
-    assert_eq!(tab.message, "found tab once, declared |");
+    assert_eq!(tab.message, "found tab once, read with |");
     assert_eq!(code("email\na@b\n"), None);
     assert_eq!(code("\"name; all of it\"\nx\n"), None);
 }
