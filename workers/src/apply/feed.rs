@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use longshore_core::definition::Definition;
+use longshore_core::limits::REJECTS_TOLERATED_ROWS;
 use longshore_core::plan::Plan;
 use tokio::sync::mpsc;
 
@@ -49,7 +50,13 @@ fn read(feed: Feed, sender: &mpsc::Sender<Result<Chunk, Error>>) -> Result<(), E
             Step::End => chunk.last = true,
         }
         let rows = usize::try_from(chunk.next_row - chunk.first_row).unwrap_or(usize::MAX);
-        if chunk.last || rows >= feed.pace.rows() || chunk.bytes_held() >= CHUNK_BYTES_MAX {
+        // Behind these rows it is judged for the first time whether too many are rejected.
+        let is_judged = chunk.next_row == REJECTS_TOLERATED_ROWS + 1;
+        if chunk.last
+            || is_judged
+            || rows >= feed.pace.rows()
+            || chunk.bytes_held() >= CHUNK_BYTES_MAX
+        {
             let (last, next_row) = (chunk.last, chunk.next_row);
             if sender.blocking_send(Ok(chunk)).is_err() || last {
                 return Ok(());

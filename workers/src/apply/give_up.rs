@@ -32,12 +32,17 @@ pub(super) fn judge(standing: Standing, rejects: &[Reject]) -> Option<Failure> {
             Code::AllRowsFailed,
             format!("Every row was rejected ({rows} of {rows}), so nothing was applied."),
         ),
-        false if rows >= REJECTS_TOLERATED_ROWS && too_many => (
+        _ if rows >= REJECTS_TOLERATED_ROWS && too_many => (
             Code::TooManyRejects,
-            format!(
-                "{rejected} of the first {rows} rows were rejected, more than \
-                 {REJECTS_PERCENT_MAX} %, so the others were left unprocessed."
-            ),
+            match all {
+                true => format!(
+                    "{rejected} of {rows} rows were rejected, more than {REJECTS_PERCENT_MAX} %."
+                ),
+                false => format!(
+                    "{rejected} of the first {rows} rows were rejected, more than \
+                     {REJECTS_PERCENT_MAX} %, so the others were left unprocessed."
+                ),
+            },
         ),
         _ => return None,
     };
@@ -95,11 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_only_nothing_but_rejects_is_a_failure() {
+    fn at_the_end_few_rows_fail_only_where_none_is_left() {
         for (rows, rejected, expected) in [
             (1, 1, Some("all_rows_failed")),
             (2, 1, None),
-            (10_000, 9_999, None),
+            (999, 998, None),
+            (10_000, 5_000, None),
+            (10_000, 5_001, Some("too_many_rejects")),
             (10_000, 10_000, Some("all_rows_failed")),
         ] {
             let found = judged(rows, rejected, true);
