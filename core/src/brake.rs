@@ -19,7 +19,7 @@ pub struct Brake {
     pub percent: i64,
     /// Most that may be removed of fewer than 100, in percent.
     pub percent_below_100: i64,
-    /// Most that may be removed whatever the share.
+    /// Most profiles and subprofiles that may be removed in all, whatever the share.
     pub count: Option<i64>,
     /// Whether everything may be removed at once.
     pub allow_empty: bool,
@@ -89,14 +89,19 @@ fn reason(code: Code, detail: String) -> Reason {
 
 impl Brake {
     /// Every reason to hold; none: the removal may go on. Where nothing would go nothing is held.
+    /// `removals` counts everything that goes, also subprofiles that go along with their profiles.
     #[must_use]
-    pub fn judge(&self, payload: &Payload, shares: &[Share]) -> Vec<Reason> {
+    pub fn judge(&self, payload: &Payload, shares: &[Share], removals: i64) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        if shares.iter().all(|share| share.victims == 0) {
+        if removals == 0 {
             return reasons;
         }
         for share in shares.iter().filter(|share| share.victims > 0) {
             reasons.extend(self.judge_share(share));
+        }
+        if let Some(count) = self.count.filter(|count| removals > *count) {
+            let detail = format!("{removals} would be removed in all, above {count}.");
+            reasons.push(reason(Code::BrakeCount, detail));
         }
         reasons.extend(judge_payload(payload));
         reasons
@@ -118,10 +123,6 @@ impl Brake {
             let detail =
                 format!("{name}: {victims} of {living} would be removed, above {percent} %.");
             reasons.push(reason(Code::BrakePercent, detail));
-        }
-        if let Some(count) = self.count.filter(|count| victims > *count) {
-            let detail = format!("{name}: {victims} would be removed, above {count}.");
-            reasons.push(reason(Code::BrakeCount, detail));
         }
         reasons
     }
@@ -167,7 +168,7 @@ mod tests {
             living,
             victims,
         };
-        let reasons = brake.judge(&payload, &[share]);
+        let reasons = brake.judge(&payload, &[share], victims);
         reasons.into_iter().map(|reason| reason.code).collect()
     }
 

@@ -100,8 +100,8 @@ struct PayloadRow {
     bytes: i64,
 }
 
-/// The import as the brake looks at it. The one before is the last that was to clean the same tables
-/// by the same keys, and came to its end.
+/// The import as the brake looks at it. The one before is the last that cleaned the same tables by the
+/// same keys; one whose removal was refused is no measure.
 pub async fn payload(tx: &mut PgConnection, import_id: i64) -> Result<Payload, Error> {
     let row: PayloadRow = sqlx::query_as(
         "select coalesce(i.rows_total, 0) as rows, coalesce(i.payload_bytes, 0) as bytes,
@@ -117,9 +117,13 @@ pub async fn payload(tx: &mut PgConnection, import_id: i64) -> Result<Payload, E
          from imports i join removals r on r.import_id = i.id
          join imports o on o.database_id = i.database_id and o.id <> i.id
              and o.state in ('completed', 'completed_with_rejects')
-             and o.definition -> 'key_fields' = i.definition -> 'key_fields'
+             and (select array_agg(lower(key) order by lower(key))
+                  from jsonb_array_elements_text(o.definition -> 'key_fields') key)
+                 is not distinct from
+                 (select array_agg(lower(key) order by lower(key))
+                  from jsonb_array_elements_text(i.definition -> 'key_fields') key)
              and o.definition -> 'match_by' is not distinct from i.definition -> 'match_by'
-         join removals p on p.import_id = o.id and p.tables = r.tables
+         join removals p on p.import_id = o.id and p.tables = r.tables and p.state = 'done'
          where i.id = $1 order by o.finished_at desc, o.id desc limit 1",
     )
     .bind(import_id)
@@ -223,7 +227,8 @@ pub async fn judged(
 ) -> Result<(), Error> {
     sqlx::query(
         "update removals set state = $2, reasons = $3, profiles = $4, subprofiles = $5, living = $6,
-             held_until = case when $2 = 'held' then now() + make_interval(hours => $7) end
+             held_until = case when $2 = 'held' and state = 'held' then held_until
+                               when $2 = 'held' then now() + make_interval(hours => $7) end
          where import_id = $1 and state in ('pending', 'approved', 'held')",
     )
     .bind(import_id)

@@ -208,7 +208,7 @@ pub async fn judge(
         None => {
             let brake = removal::brake(tx, scope.database.number.0).await?;
             let payload = removal::payload(tx, scope.import_id).await?;
-            brake.judge(&payload, &counts.shares)
+            brake.judge(&payload, &counts.shares, counts.removals())
         }
     };
     Ok((counts, reasons))

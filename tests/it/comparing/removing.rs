@@ -111,7 +111,7 @@ impl Case<'_> {
             if refused { [0, 0] } else { gone },
             "removed; {context}\n{status}"
         );
-        if report.end.is_none() {
+        if report.end.is_none() && !refused {
             self.former.push(former(&status, import.brings_subprofiles));
         }
         status

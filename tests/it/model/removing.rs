@@ -45,6 +45,9 @@ impl Victims {
     pub(crate) fn reasons(&self, brake: Brake) -> BTreeSet<&'static str> {
         let gone = [self.profiles.len() as i64, self.subprofiles.len() as i64];
         let mut reasons = BTreeSet::new();
+        if brake.count.is_some_and(|count| self.removals() > count) {
+            reasons.insert("brake_count");
+        }
         for (gone, living) in gone
             .into_iter()
             .zip(self.living)
@@ -52,7 +55,6 @@ impl Victims {
         {
             for (is_above, reason) in [
                 (gone * 100 > living * brake.percent, "brake_percent"),
-                (brake.count.is_some_and(|count| gone > count), "brake_count"),
                 (gone == living && !brake.allows_empty, "brake_empty"),
             ] {
                 if is_above {

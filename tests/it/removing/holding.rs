@@ -4,7 +4,10 @@
 use serde_json::{Value, json};
 
 use super::{people, removed, removing};
-use crate::app::{TestApp, told};
+use crate::app::processes::eventually;
+use crate::app::{TestApp, told, witness};
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// An import that lacks 60 of 100 profiles, held.
 async fn held(app: &TestApp, name: &str) -> String {
@@ -31,6 +34,98 @@ async fn held(app: &TestApp, name: &str) -> String {
 async fn approve(app: &TestApp, id: &str, removals: i64) -> crate::app::Answer {
     let body = json!({"removals": removals});
     app.post(&format!("/imports/{id}/approve"), body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_while_victims_are_counted_is_obeyed_before_anything_is_held() {
+    let app = TestApp::start().await;
+    for (verb, state) in [("cancel", "cancelled"), ("pause", "paused")] {
+        people(&app, verb).await;
+        let rows: String = (0..100).map(|row| format!("{row},1\n")).collect();
+        super::fill(&app, verb, &format!("email,points\n{rows}")).await;
+        let definition = removing(verb, json!(["email"]), "email,points\n1,2\n");
+        let id = app.submit(definition).await;
+        let number: i64 = id.strip_prefix("imp_").unwrap().parse().unwrap();
+        // Time to take the removal's row, for which the worker waits once its rows are applied, behind
+        // its look at what was asked and before it counts.
+        witness::slow_checkpoints(&app, std::time::Duration::from_millis(300)).await;
+        let finishing = async || {
+            sqlx::query_scalar::<_, bool>(
+                "select exists (select from imports where id = $1 and state = 'finishing')",
+            )
+            .bind(number)
+            .fetch_one(&app.pool)
+            .await
+            .unwrap()
+        };
+        let hold = async {
+            let mut tx = app.pool.begin().await.unwrap();
+            loop {
+                let locked = sqlx::query("select from removals where import_id = $1 for update")
+                    .bind(number)
+                    .execute(&mut *tx)
+                    .await
+                    .unwrap();
+                if locked.rows_affected() > 0 && finishing().await {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            eventually("the worker counts", PATIENCE, async || {
+                sqlx::query_scalar::<_, bool>(
+                    "select exists (select from pg_stat_activity where wait_event_type = 'Lock'
+                         and query like '%from removals%for update%' and datname = current_database())",
+                )
+                .fetch_one(&app.pool)
+                .await
+                .unwrap()
+            })
+            .await;
+            app.post(&format!("/imports/{id}/{verb}"), json!(null))
+                .await
+                .expect(202);
+            tx.commit().await.unwrap();
+        };
+        tokio::join!(app.work_until_idle(), hold);
+        witness::slow_checkpoints(&app, std::time::Duration::ZERO).await;
+        assert_eq!(app.status(&id).await["state"], state);
+        assert_eq!(app.profiles(verb).await.len(), 100);
+        if state == "paused" {
+            app.post(&format!("/imports/{id}/resume"), json!(null))
+                .await
+                .expect(202);
+            app.work_until_idle().await;
+            assert_eq!(app.status(&id).await["state"], "held");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_list_is_no_measure_for_the_next_one_and_a_failed_approval_wins_no_time() {
+    let app = TestApp::start().await;
+    people(&app, "p").await;
+    super::release_brake(&app, "p").await;
+    let listing = |rows: usize| -> String {
+        let rows: String = (0..rows).map(|row| format!("{row:03},1\n")).collect();
+        format!("email,points\n{rows}")
+    };
+    app.import(removing("p", json!(["email"]), &listing(100)))
+        .await;
+    for _ in 0..2 {
+        // The same keys in other words are the same kind of list.
+        let id = app
+            .submit(removing("p", json!(["Email"]), &listing(40)))
+            .await;
+        app.work_until_idle().await;
+        let held = app.status(&id).await;
+        assert_eq!(held["state"], "held", "{held}");
+        approve(&app, &id, 59).await.expect(409);
+        let until = &app.status(&id).await["removal"]["held_until"];
+        assert_eq!(until, &held["removal"]["held_until"]);
+        app.post(&format!("/imports/{id}/refuse"), json!(null))
+            .await
+            .expect(202);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use longshore_core::limits::REMOVAL_CHUNK_MAX;
 use longshore_core::store::connect::lock_database;
 use longshore_core::store::removal::{self, Removal};
 use longshore_core::store::victims::{self, Scope};
-use longshore_core::store::{imports, leases, turns};
+use longshore_core::store::{imports, leases, requests, turns};
 use sqlx::{Connection, PgConnection};
 
 use super::commit;
@@ -68,6 +68,11 @@ impl Job<'_> {
         let id = self.import.id;
         let (counts, reasons) = victims::judge(tx, scope, removal.approved).await?;
         leases::fence(tx, id, self.held.epoch).await?;
+        let asked = requests::of_holder(tx, id, self.held.epoch).await?;
+        if asked.cancel || asked.pause {
+            // Asked while it was counted: obeyed first, since nobody asks a held import again.
+            return Ok(Step::More);
+        }
         if reasons.is_empty() {
             imports::enter(tx, id, State::Finishing).await?;
             let judged = (&counts.sums, reasons.as_slice());
