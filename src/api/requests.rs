@@ -4,6 +4,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use longshore_core::code::Code;
+use longshore_core::error::{Class, Error};
 use longshore_core::import;
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::connect::lock_database;
@@ -68,8 +69,7 @@ pub(crate) async fn cancel(
     let held = requests::cancel(&mut tx, id).await?;
     tx.commit().await?;
     if !held {
-        let next = settle_unheld(&mut connection, &import, Request::Cancel).await?;
-        ring(&app, next).await;
+        settle(&app, &mut connection, (&import, Request::Cancel)).await?;
     }
     drop(connection);
     accepted(&app, caller.account_id, id).await
@@ -91,8 +91,7 @@ pub(crate) async fn pause(
         let held = requests::pause(&mut tx, id).await?;
         tx.commit().await?;
         if !held {
-            let next = settle_unheld(&mut connection, &import, Request::Pause).await?;
-            ring(&app, next).await;
+            settle(&app, &mut connection, (&import, Request::Pause)).await?;
         }
     } else {
         tx.rollback().await?;
@@ -155,13 +154,35 @@ enum Request {
     Cancel,
 }
 
+/// Finishes a request that no worker is there for. The request is kept already: where it cannot be
+/// finished now, because somebody works on the database for long, it is left to a worker.
+async fn settle(
+    app: &App,
+    connection: &mut PgConnection,
+    (import, request): (&imports::Import, Request),
+) -> Result<(), Problem> {
+    let next = match settle_unheld(connection, import, request).await {
+        Err(error) if error.class() == Class::Transient => {
+            tracing::info!(import = import.id, error = %error, "a request is left to a worker");
+            leases::wake(connection, import.id).await?;
+            vec![import.id]
+        }
+        settled => settled?,
+    };
+    for id in next {
+        let verb = Verb::Apply;
+        app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    }
+    Ok(())
+}
+
 /// Finishes a request without a worker, unless one took the import up in the meantime: that one obeys.
 /// A step of its own, since it takes the database's lock, and a request must not wait for a chunk.
 async fn settle_unheld(
     connection: &mut PgConnection,
     import: &imports::Import,
     request: Request,
-) -> Result<Vec<i64>, Problem> {
+) -> Result<Vec<i64>, Error> {
     let mut tx = connection.begin().await?;
     lock_database(&mut tx, import.database_id).await?;
     leases::lock(&mut tx, import.id).await?;
@@ -188,11 +209,4 @@ async fn settle_unheld(
     let next = turns::wake_next(&mut tx, import.database_id).await?;
     tx.commit().await?;
     Ok(next)
-}
-
-async fn ring(app: &App, imports: Vec<i64>) {
-    for id in imports {
-        let verb = Verb::Apply;
-        app.queue.ring(Lane::Express, Ticket { verb, id }).await;
-    }
 }

@@ -213,6 +213,19 @@ pub async fn make_due(tx: &mut PgConnection, import_id: i64, verb: Verb) -> Resu
     Ok(())
 }
 
+/// Makes an import that nobody holds due for the job that it waits for, so that a worker comes by and
+/// obeys what was asked.
+pub async fn wake(connection: &mut PgConnection, import_id: i64) -> Result<(), Error> {
+    sqlx::query(
+        "update leases set due_at = now(), waiting_for_turn = false
+         where import_id = $1 and holder is null and (cancel_requested or pause_requested)",
+    )
+    .bind(import_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Gives the lease back. The import is due again after `wait`, for `verb`; none: nothing to do.
 /// A request that the holder did not see any more makes it due at once.
 pub async fn release(
