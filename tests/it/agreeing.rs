@@ -89,28 +89,45 @@ async fn a_profile_that_was_changed_since_is_not_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_without_a_fraction_is_compared_in_whole_seconds() {
+async fn a_version_is_compared_as_exactly_as_it_is_written() {
     let app = TestApp::start().await;
     people(&app, "p").await;
     app.import(definition(
         "p",
         "add",
         json!({}),
-        "email,points\na,1\nb,1\n",
+        "email,points\na,1\nb,1\nc,1\nd,1\ne,1\nf,1\n",
     ))
     .await;
     sqlx::query(sqlx::AssertSqlSafe(format!(
-        "update {} set updated_at = '2022-01-12 17:18:13.75Z'",
+        "update {} set updated_at = '2022-01-12 17:18:13.754321Z'",
         table(&app).await
     )))
     .execute(&app.pool)
     .await
     .unwrap();
     let members = json!({"version_column": "seen"});
-    let source = "email,points,seen\na,2,2022-01-12T17:18:13Z\nb,2,2022-01-12T17:18:13.7Z\n";
-    let status = app.import(definition("p", "update", members, source)).await;
-    assert_eq!(told(&status), "updated 1, rejected 1; profiles ~1");
-    assert_eq!(app.told_rejects(&status).await, ["2 seen version_conflict"]);
+    let rows: String = [
+        "13Z",
+        "13.7Z",
+        "13.754Z",
+        "13.755Z",
+        "13.754321Z",
+        "13.754320Z",
+    ]
+    .into_iter()
+    .zip('a'..)
+    .map(|(seen, email)| format!("{email},2,2022-01-12T17:18:{seen}\n"))
+    .collect();
+    let source = format!("email,points,seen\n{rows}");
+    let status = app
+        .import(definition("p", "update", members, &source))
+        .await;
+    assert_eq!(told(&status), "updated 4, rejected 2; profiles ~4");
+    assert_eq!(
+        app.told_rejects(&status).await,
+        ["4 seen version_conflict", "6 seen version_conflict"]
+    );
 }
 
 async fn table(app: &TestApp) -> String {
@@ -322,6 +339,21 @@ async fn what_does_not_fit_is_converted_only_where_a_door_asks_for_it_and_is_cou
     assert_eq!(told(&status), "created 2, unchanged 1; profiles +2");
     assert_eq!(status["coerced_cells"], 2);
     assert_eq!(app.told_profiles("p").await, "c/-/3; a/-/12; b/-/0");
+    let fields = json!([{"name": "email", "type": "email"}, {"name": "happy", "type": "boolean"},
+        {"name": "born", "type": "date"}]);
+    app.database(json!({"name": "m", "fields": fields})).await;
+    let contacts =
+        "email,happy,born\n ann@example.com; ,yes,1999/12/31 23:59\nbob@example.com,maybe,\n";
+    let status = import_as_door(
+        &app,
+        "coerce_like_mautic",
+        definition("m", "update_or_add", json!({}), contacts),
+    )
+    .await;
+    assert_eq!(told(&status), "created 1, rejected 1; profiles +1");
+    let found = app.told_profiles("m").await;
+    assert_eq!(found, "1999-12-31/ann@example.com/true");
+    assert_eq!(app.told_rejects(&status).await, ["2 happy invalid_boolean"]);
     let native = json!({"on_invalid": "coerce_like_copernica"});
     let refused = app
         .post("/imports", definition("p", "update_or_add", native, source))

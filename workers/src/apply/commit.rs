@@ -184,9 +184,10 @@ pub(crate) async fn apply_within(
         let mut savepoint = tx.begin().await?;
         match apply_rows(&mut savepoint, target, chunk, Cut::Whole).await {
             Err(error) if error.class() == Class::Data => savepoint.rollback().await?,
-            done => {
+            Err(error) => return Err(error),
+            Ok(outcome) => {
                 savepoint.commit().await?;
-                return done;
+                return Ok(outcome);
             }
         }
     }

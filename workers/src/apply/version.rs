@@ -38,21 +38,31 @@ pub(crate) fn add_version(plan: &Plan, row: &Row, chunk: &mut Chunk) -> Result<(
     Ok(())
 }
 
-/// A version is as exact as it is written: without a fraction, whole seconds are compared.
+/// A version is as exact as it is written: without a fraction, whole seconds are compared, and with
+/// three decimals, as many clients write them, milliseconds.
 fn expected(cell: Cell<'_>) -> Result<Version, (Code, String)> {
     let mut out = Vec::new();
     match value::encode(&plain(FieldType::Datetime), cell, &mut out) {
         Ok(true) => {
             let bytes = out.as_slice().try_into().unwrap_or_default();
-            let whole_seconds = matches!(cell, Cell::Text(text) if !text.contains('.'));
             Ok(Version::Expected {
                 micros: i64::from_be_bytes(bytes),
-                unit: if whole_seconds { SECOND } else { 1 },
+                unit: SECOND / 10_i64.pow(decimals(cell)),
             })
         }
         Ok(false) => Ok(Version::Missing),
         Err(misfit) => Err((misfit.code, misfit.expected)),
     }
+}
+
+/// Digits behind the dot of the seconds, as far as Postgres keeps them.
+fn decimals(cell: Cell<'_>) -> u32 {
+    let fraction = match cell {
+        Cell::Text(text) => text.split_once('.').map_or("", |(_, fraction)| fraction),
+        _ => "",
+    };
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    u32::try_from(digits).unwrap_or(u32::MAX).min(6)
 }
 
 fn overrides(cell: Cell<'_>) -> Result<bool, (Code, String)> {
