@@ -84,11 +84,13 @@ fn filters(query: &Query, database: &Database) -> Result<Vec<Filter>, Problem> {
         .into_iter()
         .map(filter)
         .collect::<Result<_, Problem>>()?;
-    filters.extend(
-        query
-            .get("uid")
-            .map(|uid| (Field::uid(), uid.as_bytes().to_vec())),
-    );
+    if let Some(uid) = query.get("uid") {
+        if uid.contains('\0') {
+            let detail = "The filter on uid holds the NUL character, which no uid has.";
+            return Err(problem(Code::InvalidFilter, detail));
+        }
+        filters.push((Field::uid(), uid.as_bytes().to_vec()));
+    }
     Ok(filters)
 }
 

@@ -53,6 +53,7 @@ async fn large_imports_with_removals_and_small_ones_under_kills_fold_in_commit_o
     }
     all_ended(&app).await;
     for worker in &mut workers {
+        worker.is_listening(&app).await;
         worker.terminate();
         assert_eq!(worker.exit_code(Duration::from_secs(20)).await, 0);
     }

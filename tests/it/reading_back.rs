@@ -196,6 +196,7 @@ async fn a_filter_that_cannot_hold_is_refused() {
         ("field[select]", "three", "invalid_filter", "one of"),
         ("field[text]", "", "invalid_filter", "text"),
         ("field[text]", "a\0b", "invalid_filter", "NUL"),
+        ("uid", "a\0b", "invalid_filter", "NUL"),
         (
             "field[txet]",
             "x",

@@ -105,5 +105,11 @@ impl Judge<'_> {
                 self.complain(Code::NulCharacter, member, detail);
             }
         }
+        for (link, column) in &policies.link_uid_columns {
+            if link.contains('\0') || column.contains('\0') {
+                let detail = "The name of a link or a column holds the NUL character.";
+                self.complain(Code::NulCharacter, "link_uid_columns", detail);
+            }
+        }
     }
 }

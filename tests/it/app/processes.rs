@@ -84,6 +84,19 @@ impl Process {
         self.signal("-CONT");
     }
 
+    /// Waits until it is at work: before, a SIGTERM ends it as it ends any program that is being loaded.
+    pub(crate) async fn is_listening(&self, app: &TestApp) {
+        let prefix = self.holder_prefix();
+        eventually("a worker is at work", Duration::from_secs(20), async || {
+            sqlx::query_scalar("select exists (select from workers where starts_with(name, $1))")
+                .bind(&prefix)
+                .fetch_one(&app.pool)
+                .await
+                .unwrap()
+        })
+        .await;
+    }
+
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");
