@@ -128,7 +128,7 @@ async fn a_job_of_ten_leases_stays_with_its_worker() {
     let app = start(Duration::from_millis(2_500)).await;
     let settings = [("LEASE_MS", "1000")];
     let _workers = [app.worker_process(&settings), app.worker_process(&settings)];
-    let rows = 18_000;
+    let rows = 14_000;
     let began = Instant::now();
     let import = submit(&app, rows).await;
     ends(&app, import).await;
