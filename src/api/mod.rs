@@ -1,5 +1,6 @@
 //! The native `/v1` API. Handlers parse, call one function and answer.
 
+mod account;
 mod allowance;
 mod body;
 mod brake;
@@ -146,6 +147,7 @@ pub fn router(app: App) -> Router {
         .route("/imports/{import}/pause", post(requests::pause))
         .route("/imports/{import}/resume", post(requests::resume))
         .route("/imports/{import}/cancel", post(requests::cancel))
+        .route("/account", get(account::show))
         .route("/overview", get(overview::show))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{token}", delete(tokens::revoke))

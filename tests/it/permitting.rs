@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp, answer, make_token};
 
 /// Every route below /v1 with the scope it needs.
-const ROUTES: [(&str, &str, Scope); 28] = [
+const ROUTES: [(&str, &str, Scope); 29] = [
     ("GET", "/databases", Scope::Read),
     ("POST", "/databases", Scope::Write),
     ("GET", "/databases/{database}", Scope::Read),
@@ -41,6 +41,7 @@ const ROUTES: [(&str, &str, Scope); 28] = [
     ("POST", "/imports/{import}/pause", Scope::Write),
     ("POST", "/imports/{import}/resume", Scope::Write),
     ("POST", "/imports/{import}/cancel", Scope::Write),
+    ("GET", "/account", Scope::Read),
     ("GET", "/overview", Scope::Read),
     ("GET", "/tokens", Scope::Admin),
     ("POST", "/tokens", Scope::Admin),
@@ -360,4 +361,15 @@ async fn headers_that_name_another_account_change_nothing() {
         let listed = answer(request).await.expect(200).json;
         assert_eq!(listed["data"].as_array().unwrap().len(), 1, "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_tells_whose_it_is() {
+    let app = TestApp::start().await;
+    let made = json!({"name": "reader", "scopes": ["read"]});
+    let made = app.post("/tokens", made).await.expect(201).json;
+    let token = made["token"].as_str().unwrap();
+    let told = app.call_as(token, ("GET", "/account"), None).await;
+    let expected = json!({"name": "default", "token": {"id": made["id"], "scopes": ["read"]}});
+    assert_eq!(told.expect(200).json, expected);
 }

@@ -57,6 +57,16 @@ pub async fn ensure(connection: &mut PgConnection, name: &str) -> Result<i64, Er
     Ok(id)
 }
 
+/// The name of an account.
+pub async fn name(connection: &mut PgConnection, account_id: i64) -> Result<String, Error> {
+    Ok(
+        sqlx::query_scalar("select name from accounts where id = $1")
+            .bind(account_id)
+            .fetch_one(connection)
+            .await?,
+    )
+}
+
 /// Whether any token exists: a fresh installation has none.
 pub async fn any_token(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(sqlx::query_scalar("select exists (select from tokens)")
