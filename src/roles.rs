@@ -264,6 +264,8 @@ impl Parts {
             addresses: settings.addresses()?,
             apply_slots: settings.apply_slots,
             fetch_slots: settings.fetch_slots,
+            lanes: settings.lanes,
+            chunk_rows: work::CHUNK_ROWS,
             lease: settings.lease(),
             grace: std::time::Duration::from_secs(settings.grace_secs),
         };

@@ -43,6 +43,9 @@ pub struct Settings {
     /// Imports that one worker applies at the same time
     #[arg(long, env = "LONGSHORE_APPLY_SLOTS", default_value_t = 4)]
     pub apply_slots: usize,
+    /// Chunks of one large import that are applied at the same time, each on a connection of its own
+    #[arg(long, env = "LONGSHORE_LANES", default_value_t = 2)]
+    pub lanes: usize,
     /// Sources that one worker fetches at the same time
     #[arg(long, env = "LONGSHORE_FETCH_SLOTS", default_value_t = 8)]
     pub fetch_slots: usize,
@@ -108,6 +111,9 @@ pub enum SettingsError {
     /// One connection of the API listens for announcements and serves nobody.
     #[error("LONGSHORE_API_CONNECTIONS is at least 2, LONGSHORE_CONNECTIONS_MAX at least 1")]
     Connections,
+    /// An import is applied somewhere.
+    #[error("LONGSHORE_LANES is from 1 to 16")]
+    Lanes,
     /// A worker without slots does nothing.
     #[error("a worker needs at least one slot for applying or fetching")]
     Slots,
@@ -122,6 +128,9 @@ impl Settings {
         }
         if self.api_connections < 2 || self.connections_max == 0 {
             return Err(SettingsError::Connections);
+        }
+        if !(1..=16).contains(&self.lanes) {
+            return Err(SettingsError::Lanes);
         }
         if self.apply_slots + self.fetch_slots == 0 {
             return Err(SettingsError::Slots);

@@ -99,6 +99,15 @@ impl Error {
         }
     }
 
+    /// Whether a lock was not to be had, or several waited for each other.
+    #[must_use]
+    pub fn is_lock_trouble(&self) -> bool {
+        let Error::Sql(sqlx::Error::Database(database)) = self else {
+            return false;
+        };
+        matches!(database.code().as_deref(), Some("55P03" | "40P01"))
+    }
+
     /// Whether a statement took longer than it may: the same again would take as long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {

@@ -163,13 +163,16 @@ impl Field {
         }
     }
 
-    /// The expression that keys are compared by; the same in indexes and in lookups.
+    /// The expression that keys are compared by; the same in indexes and in lookups. Texts are folded by
+    /// the rules of the database and compared byte by byte: equal is what is equal by any rule, and
+    /// no other comparison is as fast.
     #[must_use]
     pub fn key_expression(&self, table: &str) -> String {
-        if self.case_insensitive && self.kind.is_text() {
-            format!("lower({table}.{})", self.column())
-        } else {
-            format!("{table}.{}", self.column())
+        let column = self.column();
+        match (self.kind.is_text(), self.case_insensitive) {
+            (true, true) => format!("(lower({table}.{column}) collate \"C\")"),
+            (true, false) => format!("({table}.{column} collate \"C\")"),
+            (false, _) => format!("{table}.{column}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! can be another store later. Every object is synced to disk before its import names it; objects
 //! that no import names are swept.
 
-use std::io::{Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,18 @@ use futures::TryStreamExt;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt};
 use rand::Rng;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::error::Error;
 use crate::store::imports::Rest;
+
+/// How much is read from a file at once.
+const READ_BYTES: usize = 256 << 10;
+/// How much is collected before it is written, one part after the other: the least that stores of
+/// objects take as a part.
+const PART_BYTES: usize = 5 << 20;
 
 /// The payload store.
 #[derive(Clone)]
@@ -61,8 +67,9 @@ impl Payloads {
     #[must_use]
     pub fn create(&self) -> (String, BufWriter) {
         let key = format!("{:032x}", rand::rng().random::<u128>());
-        let writer = BufWriter::new(Arc::clone(&self.store), Path::from(key.as_str()));
-        (key, writer)
+        let path = Path::from(key.as_str());
+        let writer = BufWriter::with_capacity(Arc::clone(&self.store), path, PART_BYTES);
+        (key, writer.with_max_concurrency(1))
     }
 
     /// A reader of a payload for a thread that may block.
@@ -70,15 +77,14 @@ impl Payloads {
         match rest {
             Rest::Inline(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
             Rest::Stored(key) => {
-                let stream = self
-                    .store
-                    .get(&Path::from(key.as_str()))
-                    .await?
-                    .into_stream();
-                let stream = stream.map_err(std::io::Error::other);
-                Ok(Box::new(SyncIoBridge::new(StreamReader::new(Box::pin(
-                    stream,
-                )))))
+                let object = self.store.get(&Path::from(key.as_str())).await?;
+                // A file is read as one, without a detour over threads for every piece.
+                if let GetResultPayload::File(file, _) = object.payload {
+                    return Ok(Box::new(BufReader::with_capacity(READ_BYTES, file)));
+                }
+                let stream = object.into_stream().map_err(std::io::Error::other);
+                let stream = StreamReader::new(Box::pin(stream));
+                Ok(Box::new(SyncIoBridge::new(stream)))
             }
         }
     }

@@ -81,7 +81,6 @@ pub(crate) async fn list(
         Some(name) => Some(databases::find(&mut connection, caller.account_id, name).await?),
     };
     let filter = ListFilter {
-        import_id: None,
         state: query.get("state").map(state).transpose()?,
         database_id: database.map(|database| database.number.0),
         before: query.cursor()?,

@@ -9,7 +9,7 @@ use longshore_core::code::Code;
 use longshore_core::import;
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::imports::{Import, Rest, Snapshot};
-use longshore_core::store::{imports, leases};
+use longshore_core::store::{imports, leases, removal};
 use longshore_workers::outbound::{Limits, UnpackError, unpack};
 use sqlx::Connection;
 use tokio::io::AsyncWriteExt;
@@ -139,6 +139,7 @@ fn unreceived(error: UnpackError) -> Problem {
 async fn keep(app: &App, account_id: i64, id: i64, snapshot: &Snapshot) -> Result<bool, Problem> {
     let mut connection = app.pool.acquire().await?;
     let mut tx = connection.begin().await?;
+    removal::wait_for_writers(&mut tx, id).await?;
     leases::lock(&mut tx, id).await?;
     let import = imports::find_for_change(&mut tx, account_id, id).await?;
     check(&import)?;

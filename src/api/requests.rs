@@ -8,7 +8,7 @@ use longshore_core::error::{Class, Error};
 use longshore_core::import;
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::connect::lock_database;
-use longshore_core::store::{endings, imports, leases, requests, turns};
+use longshore_core::store::{endings, imports, leases, removal, requests, turns};
 use sqlx::{Connection, PgConnection};
 
 use super::App;
@@ -25,7 +25,9 @@ pub(crate) async fn start(
 ) -> Result<Response, Problem> {
     let id = number(&id)?;
     let mut connection = app.pool.acquire().await?;
+    imports::database_of(&mut connection, caller.account_id, id).await?;
     let mut tx = connection.begin().await?;
+    removal::wait_for_writers(&mut tx, id).await?;
     leases::lock(&mut tx, id).await?;
     let import = imports::find_for_change(&mut tx, caller.account_id, id).await?;
     if import.state != import::State::Draft {

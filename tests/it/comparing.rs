@@ -54,7 +54,11 @@ async fn compare_share(share: u64) {
         setting("LONGSHORE_TEST_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()))
     });
     let cases = setting("LONGSHORE_TEST_CASES").unwrap_or(CASES);
-    let app = TestApp::start().await;
+    // Every other share in chunks of two rows at first, three of them side by side.
+    let app = match share % 2 {
+        0 => TestApp::start().await,
+        _ => TestApp::start_side_by_side(3, 2).await,
+    };
     let mut notes = Notes::default();
     for case in (share..cases).step_by(SHARES as usize) {
         notes.add(&Case::start(&app, *FIRST + case).await.run().await);

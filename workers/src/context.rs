@@ -24,6 +24,10 @@ pub(crate) struct Context {
     /// The name of this process, of this start, and of nobody else.
     pub(crate) holder: String,
     pub(crate) lease: Duration,
+    /// Chunks of one import that are applied at the same time, on a connection each.
+    pub(crate) lanes: usize,
+    /// How many rows a chunk has at first.
+    pub(crate) chunk_rows: usize,
     /// Cancelled when the process is to end.
     pub(crate) stop: CancellationToken,
 }

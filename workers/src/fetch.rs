@@ -7,6 +7,7 @@ use longshore_core::import::State;
 use longshore_core::queue::Verb;
 use longshore_core::store::imports::{self, Import, Rest, Snapshot};
 use longshore_core::store::leases::{self, Claim};
+use longshore_core::store::removal;
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -103,6 +104,7 @@ async fn hand_on(
     snapshot: Option<&Snapshot>,
 ) -> Result<(), Stop> {
     let mut tx = connection.begin().await?;
+    removal::wait_for_writers(&mut tx, import.id).await?;
     leases::fence(&mut tx, import.id, held.epoch).await?;
     if let Some(snapshot) = snapshot {
         imports::keep_snapshot(&mut tx, import.id, snapshot, State::Preparing).await?;

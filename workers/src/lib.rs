@@ -8,6 +8,7 @@ mod delimiter;
 mod encoding;
 mod fetch;
 mod lease;
+mod loan;
 pub mod outbound;
 mod outcome;
 mod plant;

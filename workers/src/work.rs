@@ -13,17 +13,19 @@ use longshore_core::queue::{Lane, Queue, Ticket, Verb};
 use longshore_core::store::connect::{lock_database, worker_pool};
 use longshore_core::store::leases::{self, Claim, Wish};
 use longshore_core::store::{endings, imports, turns};
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, PgPool, Postgres};
+use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bell::Bell;
 use crate::context::Context;
 use crate::lease::{Keeper, Terms};
+use crate::loan::Loan;
 use crate::outbound::{Outbound, OutboundError};
 use crate::outcome::{Outcome, Stop};
 use crate::{apply, fetch, sweep};
+
+pub use crate::apply::pace::ROWS_AT_START as CHUNK_ROWS;
 
 /// What a worker process is given.
 #[derive(Clone)]
@@ -40,6 +42,10 @@ pub struct Settings {
     pub apply_slots: usize,
     /// Sources fetched at the same time; 0: none.
     pub fetch_slots: usize,
+    /// Chunks of one large import that are applied at the same time, each on a connection of its own.
+    pub lanes: usize,
+    /// How many rows a chunk has at first; it adapts.
+    pub chunk_rows: usize,
     /// How long a lease lasts without renewal.
     pub lease: Duration,
     /// How long running jobs may take to come to a chunk's end when the process stops.
@@ -62,7 +68,12 @@ impl Worker {
         // for the holder of what it no longer has.
         let run: u32 = rand::random();
         let holder = format!("longshore-work-{}-{run:08x}", std::process::id());
-        let slots = settings.apply_slots + settings.fetch_slots;
+        let lanes = if settings.lanes > 1 {
+            settings.lanes
+        } else {
+            0
+        };
+        let slots = settings.apply_slots * (1 + lanes) + settings.fetch_slots;
         let connections_max = u32::try_from(slots + 2).unwrap_or(u32::MAX);
         let context = Context {
             database_url: settings.database_url.clone(),
@@ -73,6 +84,8 @@ impl Worker {
             keeper: Keeper::default(),
             holder,
             lease: settings.lease,
+            lanes: settings.lanes,
+            chunk_rows: settings.chunk_rows,
             stop,
         };
         Ok(Worker {
@@ -271,33 +284,6 @@ impl Worker {
             Err(error) => {
                 tracing::warn!(import = claim.import_id, error = %error, "could not be failed yet");
             }
-        }
-    }
-}
-
-/// A connection of the pool, for one job. A job that is broken off in the middle of a statement
-/// leaves answers on the wire that the next one would take for its own: then it is closed.
-struct Loan(Option<PoolConnection<Postgres>>);
-
-impl Loan {
-    async fn of(pool: &PgPool) -> Result<Loan, Error> {
-        Ok(Loan(Some(pool.acquire().await?)))
-    }
-
-    fn connection(&mut self) -> Result<&mut PgConnection, Error> {
-        let connection = self.0.as_deref_mut();
-        connection.ok_or(Error::Sql(sqlx::Error::PoolClosed))
-    }
-
-    fn give_back(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        if let Some(connection) = &mut self.0 {
-            connection.close_on_drop();
         }
     }
 }

@@ -142,10 +142,12 @@ impl Side {
                 .any(|known| *known == place)
     }
 
-    /// Whether its keys need an index of their own; ids have one in every table.
+    /// Whether its keys need an index of their own; ids and unique fields have one.
     #[must_use]
     pub fn needs_index(&self) -> bool {
-        self.keys > 0 && !self.fields[..self.keys].iter().all(Field::is_of_system)
+        let is_unique = self.is_unique_alone() && self.collection.is_none();
+        let are_ids = self.fields[..self.keys].iter().all(Field::is_of_system);
+        self.keys > 0 && !is_unique && !are_ids
     }
 }
 
@@ -202,6 +204,17 @@ impl Plan {
     #[must_use]
     pub fn goes_row_by_row(&self) -> bool {
         !self.sides[0].alternatives.is_empty() || self.writes_unique_fields()
+    }
+
+    /// Whether chunks may be applied side by side: what a row does depends on rows of its own key
+    /// alone, meets no unique value of another profile's, and writes into no other database.
+    #[must_use]
+    pub fn goes_side_by_side(&self) -> bool {
+        let mut below = self.sides[1..].iter().flat_map(|side| &side.fields);
+        !self.goes_row_by_row()
+            && !self.is_all_or_nothing()
+            && self.other_databases().next().is_none()
+            && !below.any(|field| field.unique)
     }
 
     /// The tables that a removal cleans: the profiles', then those of the collections that the payload

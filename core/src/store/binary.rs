@@ -95,6 +95,11 @@ impl Default for CopyRows {
 }
 
 impl CopyRows {
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.buffer.reserve_exact(bytes);
+    }
+
     /// Begins a row of this many columns; as many calls of [`CopyRows::cell`] follow.
     pub fn row(&mut self, columns: usize) {
         let columns = i16::try_from(columns).unwrap_or(i16::MAX);

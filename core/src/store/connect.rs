@@ -13,7 +13,10 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// Brings the schema up to date. Safe to run by several at once.
 pub async fn migrate(database_url: &str) -> Result<(), Error> {
+    // Tables may be large, and nobody is served before this is done.
+    let patient = [("statement_timeout", "0"), ("lock_timeout", "0")];
     let mut connection = options(database_url, "longshore-migrate")?
+        .options(patient)
         .connect()
         .await?;
     MIGRATIONS
@@ -59,6 +62,8 @@ pub fn worker_pool(
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
         ("enable_seqscan", "off"),
+        // Compiling a statement takes longer than a chunk does.
+        ("jit", "off"),
     ]);
     Ok(PgPoolOptions::new()
         .max_connections(connections_max)
@@ -97,7 +102,26 @@ pub async fn lock_database(connection: &mut PgConnection, number: i64) -> Result
     Ok(())
 }
 
-/// The same for a writer of several databases. All writers take these locks in one order.
+/// The same for one of several writers of one import that know of each other: everybody else is kept
+/// out, as by the lock of a single writer.
+pub async fn share_database(connection: &mut PgConnection, number: i64) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock_shared(4800, $1::int)")
+        .bind(i32::try_from(number).map_err(|_| Error::Unreadable(format!("table {number}")))?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Lets a transaction wait for those before it, for as long as a chunk may take in the worst case. One
+/// that is orphaned is ended by whoever claims its import.
+pub async fn wait_in_line(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("set local idle_in_transaction_session_timeout = '10min'")
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The lock for a writer of several databases. All writers take these locks in one order.
 pub async fn lock_databases(connection: &mut PgConnection, numbers: &[i64]) -> Result<(), Error> {
     let mut numbers = numbers.to_vec();
     numbers.sort_unstable();

@@ -147,6 +147,7 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, E
     .fetch_one(&mut *tx)
     .await?;
     if new.definition.remove_missing && new.state != State::Draft {
+        removal::wait_for_writers(tx, id).await?;
         removal::note_acceptance(tx, id).await?;
     }
     Ok(id)

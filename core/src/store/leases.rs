@@ -148,6 +148,27 @@ pub async fn move_to_this_backend(
     }
 }
 
+/// Names one more backend that works under the lease.
+pub async fn add_this_backend(
+    connection: &mut PgConnection,
+    import_id: i64,
+    epoch: i64,
+) -> Result<(), Error> {
+    let held = sqlx::query(
+        "update leases set backend_pids = backend_pids || pg_backend_pid()
+         where import_id = $1 and epoch = $2 and holder is not null",
+    )
+    .bind(import_id)
+    .bind(epoch)
+    .execute(connection)
+    .await?;
+    if held.rows_affected() == 0 {
+        Err(Error::LeaseLost)
+    } else {
+        Ok(())
+    }
+}
+
 /// One renewal for everything that a worker holds. What is not in the answer is lost.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub struct Renewed {

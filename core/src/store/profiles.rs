@@ -268,7 +268,7 @@ pub async fn draw_ids(
     let count = i32::try_from(count).map_err(|_| Error::Unreadable(format!("{count} new ids")))?;
     Ok(sqlx::query_scalar(AssertSqlSafe(typed::draw_ids(number)))
         .bind(count)
-        .fetch_all(connection)
+        .fetch_one(connection)
         .await?)
 }
 

@@ -8,6 +8,7 @@ use crate::brake::{Brake, Payload, Reason};
 use crate::error::Error;
 use crate::import::RemovalState;
 use crate::limits::{CHANGES_KEPT_DAYS, HELD_HOURS};
+use crate::store::connect::lock_database;
 
 /// A removal as it stands.
 #[derive(Debug, Clone)]
@@ -30,10 +31,29 @@ struct Row {
     after_id: i64,
 }
 
+/// Waits until no chunk is on its way into the database of an import that removes, and keeps others from
+/// beginning until the acceptance is committed. Chunks that are applied side by side write before
+/// the one before them commits: only where none is under way do times part what was written before.
+/// The first statement of its transaction but those on rows that nobody else knows: whoever ends an
+/// import changes leases under this lock.
+pub async fn wait_for_writers(tx: &mut PgConnection, import_id: i64) -> Result<(), Error> {
+    let database: Option<i64> = sqlx::query_scalar(
+        "select database_id from imports
+         where id = $1 and coalesce(definition ->> 'remove_missing', 'false') = 'true'",
+    )
+    .bind(import_id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    match database {
+        Some(database) => lock_database(tx, database).await,
+        None => Ok(()),
+    }
+}
+
 /// Notes what was written before the import was accepted: whatever another import writes later is
 /// spared. All writes of a database are in one order, so the newest chunk that is committed now parts
-/// the two; the times of profiles are those of statements under the database's lock. Without any
-/// chunk in the log, a writer may still be on its way, and none takes minutes.
+/// the two; the times of profiles are those of statements under the database's lock, which the caller
+/// has. Without any chunk in the log, a writer may still be on its way, and none takes minutes.
 pub async fn note_acceptance(tx: &mut PgConnection, import_id: i64) -> Result<(), Error> {
     sqlx::query(
         "update imports i set spares_after = coalesce(

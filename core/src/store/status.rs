@@ -132,41 +132,10 @@ impl Status {
     }
 }
 
-/// The status of the account's import.
-pub async fn find(
-    connection: &mut PgConnection,
-    account_id: i64,
-    id: i64,
-) -> Result<Status, Error> {
-    let filter = ListFilter {
-        import_id: Some(id),
-        ..ListFilter::default()
-    };
-    let found = page(connection, account_id, &filter, 1).await?;
-    found.into_iter().next().ok_or(Error::NotFound("import"))
-}
-
-/// Which imports a list shows.
-#[derive(Debug, Clone, Default)]
-pub struct ListFilter {
-    /// Only this one.
-    pub import_id: Option<i64>,
-    /// Only in this state.
-    pub state: Option<State>,
-    /// Only of this database.
-    pub database_id: Option<i64>,
-    /// Only older than this one.
-    pub before: Option<i64>,
-}
-
-/// A page of an account's imports, newest first.
-pub async fn page(
-    connection: &mut PgConnection,
-    account_id: i64,
-    filter: &ListFilter,
-    limit: i64,
-) -> Result<Vec<Status>, Error> {
-    Ok(sqlx::query_as(
+/// What a status shows, of the imports that the rest of the statement names: `$1` is the account, `$2`
+/// how many seconds are recent.
+macro_rules! statuses {
+    () => {
         "select i.id, i.name, i.state, i.database_id, d.name as database_name, i.definition,
              i.payload_bytes, i.payload_sha256, i.rows_total, i.warnings, i.error,
              i.version + b.chunks as version, i.created_at, i.started_at, i.applying_at,
@@ -201,7 +170,7 @@ pub async fn page(
                  (select count(*) from workers where seen_at > now() - interval '1 minute')
                      as workers_alive,
                  (select sum(c.next_row - c.first_row) from chunks c where c.import_id = i.id
-                      and c.committed_at > now() - make_interval(secs => $7)) as recent_rows
+                      and c.committed_at > now() - make_interval(secs => $2)) as recent_rows
              from (select count(*) as before,
                           (array_agg(o.id order by o.state not in ('applying', 'finishing'), o.turn))[1]
                               as first
@@ -234,20 +203,57 @@ pub async fn page(
                  coalesce(sum(subprofiles_updated), 0)::bigint as subprofiles_updated,
                  coalesce(sum(subprofiles_deleted), 0)::bigint as subprofiles_deleted
              from lanes where lanes.import_id = i.id) b
-         where i.account_id = $1
-           and ($2::bigint is null or i.id = $2)
-           and ($3::text is null or i.state = $3)
-           and ($4::bigint is null or i.database_id = $4)
-           and ($5::bigint is null or i.id < $5)
-         order by i.id desc limit $6",
-    )
+             where i.account_id = $1 "
+    };
+}
+
+/// The status of the account's import. A statement of its own: clients ask for it again and again, and
+/// it is found by its number alone.
+pub async fn find(
+    connection: &mut PgConnection,
+    account_id: i64,
+    id: i64,
+) -> Result<Status, Error> {
+    let found = sqlx::query_as(concat!(statuses!(), "and i.id = $3"))
+        .bind(account_id)
+        .bind(RECENT_SECS)
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    found.ok_or(Error::NotFound("import"))
+}
+
+/// Which imports a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only of this database.
+    pub database_id: Option<i64>,
+    /// Only older than this one.
+    pub before: Option<i64>,
+}
+
+/// A page of an account's imports, newest first.
+pub async fn page(
+    connection: &mut PgConnection,
+    account_id: i64,
+    filter: &ListFilter,
+    limit: i64,
+) -> Result<Vec<Status>, Error> {
+    Ok(sqlx::query_as(concat!(
+        statuses!(),
+        "and ($3::text is null or i.state = $3)
+         and ($4::bigint is null or i.database_id = $4)
+         and ($5::bigint is null or i.id < $5)
+         order by i.id desc limit $6"
+    ))
     .bind(account_id)
-    .bind(filter.import_id)
+    .bind(RECENT_SECS)
     .bind(filter.state.map(State::as_str))
     .bind(filter.database_id)
     .bind(filter.before)
     .bind(limit)
-    .bind(RECENT_SECS)
     .fetch_all(connection)
     .await?)
 }

@@ -19,7 +19,7 @@ use longshore_core::queue::{Queue, Verb};
 use longshore_core::store::accounts::{self, NewToken};
 use longshore_core::store::connect;
 use longshore_core::token::{self, Scope};
-use longshore_workers::work::{Settings, Worker};
+use longshore_workers::work::{CHUNK_ROWS, Settings, Worker};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, PgPool};
 use tempfile::TempDir;
@@ -86,6 +86,16 @@ impl TestApp {
 
     /// The service with a Redis of the test's own, or without any.
     pub(crate) async fn start_with_redis(redis_url: Option<&str>) -> TestApp {
+        TestApp::start_with(redis_url, (2, CHUNK_ROWS)).await
+    }
+
+    /// The service with chunks that begin with so few rows that even small imports have several, and
+    /// that are applied so many at a time.
+    pub(crate) async fn start_side_by_side(lanes: usize, chunk_rows: usize) -> TestApp {
+        TestApp::start_with(Some(&shared().redis), (lanes, chunk_rows)).await
+    }
+
+    async fn start_with(redis_url: Option<&str>, (lanes, chunk_rows): (usize, usize)) -> TestApp {
         let files = FileServer::start().await;
         let source = Source::start().await;
         let database_url = fresh_database().await;
@@ -114,6 +124,8 @@ impl TestApp {
             addresses,
             apply_slots: 4,
             fetch_slots: 2,
+            lanes,
+            chunk_rows,
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         };

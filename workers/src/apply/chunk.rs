@@ -1,6 +1,7 @@
 //! A chunk: rows of a payload, typed, with their cells in binary format in one buffer. Filled by
 //! the reading thread, read by whoever applies it; nothing is copied in between.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
@@ -130,6 +131,28 @@ impl Chunk {
         }
     }
 
+    /// The chunk behind it, with room for as much: one that grew on its way would hold up to twice what
+    /// it needs.
+    pub(crate) fn successor(&self) -> Chunk {
+        let room = |size: usize| size + size / 8;
+        let mut next = Chunk::new(self.layout.clone(), self.next_row);
+        next.buffer.reserve_exact(room(self.buffer.len()));
+        next.slots.reserve_exact(room(self.slots.len()));
+        next.keys.reserve_exact(room(self.keys.len()));
+        next.rows.reserve_exact(room(self.rows.len()));
+        next
+    }
+
+    /// The rows that can be applied, in their order.
+    pub(crate) fn all_rows(&self) -> Vec<usize> {
+        (0..self.rows.len()).collect()
+    }
+
+    /// How many rows of the payload it stands for, typed or rejected.
+    pub(crate) fn rows_covered(&self) -> usize {
+        usize::try_from(self.next_row - self.first_row).unwrap_or(usize::MAX)
+    }
+
     /// Where the next row begins.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
@@ -240,6 +263,15 @@ impl<'a> Key<'a> {
     pub(crate) fn cell(&self, cell: usize) -> &'a [u8] {
         self.chunk.key_cell(self.row, self.side, cell)
     }
+
+    /// Its first bytes as a number of the same order.
+    pub(crate) fn prefix(&self) -> u64 {
+        let first = if self.cells > 0 { self.cell(0) } else { &[] };
+        let mut bytes = [0; 8];
+        let known = first.len().min(8);
+        bytes[..known].copy_from_slice(&first[..known]);
+        u64::from_be_bytes(bytes)
+    }
 }
 
 impl PartialEq for Key<'_> {
@@ -249,6 +281,19 @@ impl PartialEq for Key<'_> {
 }
 
 impl Eq for Key<'_> {}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let cells = (0..self.cells).map(|cell| self.cell(cell));
+        cells.cmp((0..other.cells).map(|cell| other.cell(cell)))
+    }
+}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Hash for Key<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -1,9 +1,7 @@
 //! Decides what the rows of a chunk do, in their order: row N sees what row N-1 did. Pure: it is
 //! given what the keys match in the database, and says what is to be written.
 
-use std::collections::HashMap;
-use std::ops::Range;
-
+use foldhash::{HashMap, HashMapExt};
 use longshore_core::definition::{Action, DeleteTarget};
 use longshore_core::import::{Effects, Reject, RowOutcome};
 use longshore_core::plan::Plan;
@@ -18,6 +16,8 @@ use super::links::Links;
 pub(crate) struct Entity<'a> {
     /// None until it is written for the first time.
     pub(crate) id: Option<i64>,
+    /// The row that makes it, for a new one.
+    pub(crate) row: usize,
     /// For a subprofile: its profile, among the entities of side 0.
     pub(crate) parent: usize,
     /// All fields of the side for a new one; those beside the keys for one that was found.
@@ -33,14 +33,29 @@ pub(crate) struct Entity<'a> {
 /// The entities of one side, and which key means which of them.
 pub(crate) struct Known<'a> {
     pub(crate) entities: Vec<Entity<'a>>,
-    groups: HashMap<(usize, Key<'a>), Vec<usize>>,
+    groups: Groups<'a>,
+}
+
+/// What each key means. Profiles are found by the place of the row's key among all keys, which is known
+/// already; others by their parent and key.
+enum Groups<'a> {
+    OfRows(Vec<Option<u32>>, Vec<Vec<usize>>),
+    OfKeys(HashMap<(usize, Key<'a>), Vec<usize>>),
 }
 
 impl<'a> Known<'a> {
     pub(crate) fn new() -> Known<'a> {
         Known {
             entities: Vec::new(),
-            groups: HashMap::new(),
+            groups: Groups::OfKeys(HashMap::new()),
+        }
+    }
+
+    /// Of profiles, by the places of keys that the rows have, of so many.
+    pub(crate) fn of_rows(places: Vec<Option<u32>>, keys: usize) -> Known<'a> {
+        Known {
+            entities: Vec::with_capacity(keys),
+            groups: Groups::OfRows(places, vec![Vec::new(); keys]),
         }
     }
 
@@ -48,19 +63,29 @@ impl<'a> Known<'a> {
     pub(crate) fn add(&mut self, parent: usize, key: Option<Key<'a>>, entity: Entity<'a>) -> usize {
         let place = self.entities.len();
         self.entities.push(entity);
-        if let Some(key) = key {
-            self.groups.entry((parent, key)).or_default().push(place);
+        match (&mut self.groups, key) {
+            (Groups::OfKeys(groups), Some(key)) => {
+                groups.entry((parent, key)).or_default().push(place);
+            }
+            (Groups::OfRows(places, groups), Some(key)) => {
+                if let Some(group) = places[key.row].and_then(|of| groups.get_mut(of as usize)) {
+                    group.push(place);
+                }
+            }
+            (_, None) => {}
         }
         place
     }
 
     /// What a key means now.
     pub(crate) fn matched(&self, parent: usize, key: Key<'a>) -> Vec<usize> {
-        let group = self
-            .groups
-            .get(&(parent, key))
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let group = match &self.groups {
+            Groups::OfKeys(groups) => groups.get(&(parent, key)),
+            Groups::OfRows(places, groups) => {
+                places[key.row].and_then(|of| groups.get(of as usize))
+            }
+        };
+        let group = group.map(Vec::as_slice).unwrap_or_default();
         group
             .iter()
             .copied()
@@ -69,7 +94,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// What a range of rows comes to.
+/// What some rows come to.
 pub(crate) struct Decision<'a> {
     /// What is to be written, by side.
     pub(crate) sides: Vec<Known<'a>>,
@@ -79,12 +104,12 @@ pub(crate) struct Decision<'a> {
     pub(crate) rejects: Vec<Reject>,
 }
 
-/// Decides the rows in `range`. `sides` is what their keys were found to match, `links` which of the
+/// Decides these rows, in their order. `sides` is what their keys were found to match, `links` which of the
 /// links between these stand.
 pub(crate) fn decide<'a>(
     plan: &'a Plan,
     chunk: &'a Chunk,
-    range: Range<usize>,
+    rows: &[usize],
     (sides, links): (Vec<Known<'a>>, Vec<Links>),
 ) -> Decision<'a> {
     let decision = Decision {
@@ -98,8 +123,8 @@ pub(crate) fn decide<'a>(
         chunk,
         decision,
     };
-    for row in range {
-        match run.row(row) {
+    for row in rows {
+        match run.row(*row) {
             Ok(outcome) => run.decision.done.totals.count(outcome),
             Err(reject) => {
                 run.decision.done.totals.rejected += 1;
@@ -259,6 +284,7 @@ impl<'a> Run<'a> {
         });
         Entity {
             id: None,
+            row,
             parent,
             cells: cells.collect(),
             updated_at: None,

@@ -49,19 +49,18 @@ fn read(feed: Feed, sender: &mpsc::Sender<Result<Chunk, Error>>) -> Result<(), E
             Step::Fault(fault) => typing::add_fault(fault, &mut chunk),
             Step::End => chunk.last = true,
         }
-        let rows = usize::try_from(chunk.next_row - chunk.first_row).unwrap_or(usize::MAX);
         // Behind these rows it is judged for the first time whether too many are rejected.
         let is_judged = chunk.next_row == REJECTS_TOLERATED_ROWS + 1;
         if chunk.last
             || is_judged
-            || rows >= feed.pace.rows()
+            || chunk.rows_covered() >= feed.pace.rows()
             || chunk.bytes_held() >= CHUNK_BYTES_MAX
         {
-            let (last, next_row) = (chunk.last, chunk.next_row);
+            let (last, next) = (chunk.last, chunk.successor());
             if sender.blocking_send(Ok(chunk)).is_err() || last {
                 return Ok(());
             }
-            chunk = Chunk::new(layout.clone(), next_row);
+            chunk = next;
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Finds what the keys of rows mean in the database, before anything is decided.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use foldhash::{HashMap, HashMapExt};
 
 use longshore_core::definition::Action;
 use longshore_core::error::Error;
@@ -15,7 +14,7 @@ use super::chunk::{Chunk, Key};
 
 /// What rows mean in the database.
 pub(crate) struct Found<'a> {
-    pub(super) keys: Vec<Key<'a>>,
+    pub(super) distinct: Distinct<'a>,
     pub(super) pairs: Vec<Vec<Pair<'a>>>,
     /// By side.
     pub(super) matches: Vec<Matches>,
@@ -35,30 +34,36 @@ impl Found<'_> {
     }
 }
 
-/// Finds what the rows in `range` mean. With a limit, it gives up where they mean more.
+/// Finds what these rows mean. With a limit, it gives up where they mean more.
 pub(crate) async fn find<'a>(
     connection: &mut PgConnection,
     plan: &Plan,
     chunk: &'a Chunk,
-    range: Range<usize>,
+    rows: &[usize],
     limit: Option<i64>,
 ) -> Result<Found<'a>, Error> {
     let is_too_much = |count: usize| limit.is_some_and(|limit| count as i64 >= limit);
     let mut found = Found {
-        keys: distinct_keys(plan, chunk, range.clone()),
+        distinct: Distinct::of(plan, chunk, rows),
         pairs: Vec::new(),
         matches: Vec::new(),
         too_large: false,
     };
     if plan.action != Action::Add {
-        let profiles = match_profiles(connection, plan, chunk, &found.keys, limit).await?;
+        let profiles = match_profiles(connection, plan, chunk, &found.distinct.keys, limit).await?;
         found.too_large = is_too_much(profiles.len());
         found.matches.push(profiles);
     }
     if found.too_large {
         return Ok(found);
     }
-    found.pairs = pairs_of_collections(plan, chunk, range, &found.keys, found.matches.first())?;
+    found.pairs = pairs_of_collections(
+        plan,
+        chunk,
+        rows,
+        &found.distinct.keys,
+        found.matches.first(),
+    )?;
     for (side, pairs) in plan.sides[1..].iter().zip(&found.pairs) {
         let subprofiles = match_pairs(connection, side, pairs, limit).await?;
         found.too_large |= is_too_much(pairs.len()) || is_too_much(subprofiles.len());
@@ -119,22 +124,48 @@ async fn match_pairs(
     profiles::matches(connection, side, parents.as_deref(), columns, limit).await
 }
 
-/// The keys of profiles that the rows name, each once.
-fn distinct_keys<'a>(plan: &Plan, chunk: &'a Chunk, range: Range<usize>) -> Vec<Key<'a>> {
-    let mut seen: HashMap<Key<'a>, ()> = HashMap::with_capacity(range.len());
-    let mut keys = Vec::with_capacity(range.len());
-    for row in range.filter(|row| !chunk.keyless.contains(&(*row, 0))) {
-        let key = Key {
+/// The keys of profiles that some rows name, each once and in their order: neighbours in the index are
+/// looked up one after the other.
+pub(super) struct Distinct<'a> {
+    pub(super) keys: Vec<Key<'a>>,
+    /// For each row of the chunk its place among them; none for rows that are not asked for, or have
+    /// no key.
+    pub(super) of_rows: Vec<Option<u32>>,
+}
+
+impl<'a> Distinct<'a> {
+    fn of(plan: &Plan, chunk: &'a Chunk, rows: &[usize]) -> Distinct<'a> {
+        let key = |row: usize| Key {
             chunk,
             row,
             side: 0,
             cells: plan.sides[0].keys,
         };
-        if seen.insert(key, ()).is_none() {
-            keys.push(key);
+        let has_key = |row: &usize| !chunk.keyless.contains(&(*row, 0));
+        // Most keys differ in their first bytes already, which are compared without being looked up.
+        let mut sorted: Vec<(u64, usize)> = rows
+            .iter()
+            .copied()
+            .filter(has_key)
+            .map(|row| (key(row).prefix(), row))
+            .collect();
+        sorted.sort_unstable_by(|(one, row), (other, other_row)| {
+            let by_key = || key(*row).cmp(&key(*other_row)).then(row.cmp(other_row));
+            one.cmp(other).then_with(by_key)
+        });
+        let mut distinct = Distinct {
+            keys: Vec::with_capacity(sorted.len()),
+            of_rows: vec![None; chunk.rows.len()],
+        };
+        for (_, row) in sorted {
+            let key = key(row);
+            if distinct.keys.last() != Some(&key) {
+                distinct.keys.push(key);
+            }
+            distinct.of_rows[row] = u32::try_from(distinct.keys.len() - 1).ok();
         }
+        distinct
     }
-    keys
 }
 
 fn key_columns<'a>(side: &Side, keys: &[Key<'a>]) -> Vec<ColumnArray<'a>> {
@@ -156,7 +187,7 @@ pub(super) type Pair<'a> = (i64, usize, Key<'a>);
 fn pairs_of_collections<'a>(
     plan: &Plan,
     chunk: &'a Chunk,
-    range: Range<usize>,
+    rows: &[usize],
     keys: &[Key<'a>],
     profiles: Option<&Matches>,
 ) -> Result<Vec<Vec<Pair<'a>>>, Error> {
@@ -177,7 +208,7 @@ fn pairs_of_collections<'a>(
         let mut pairs = Vec::new();
         let says_who =
             |row: &usize| chunk.brings(*row, side) && !chunk.keyless.contains(&(*row, side));
-        for row in range.clone().filter(says_who) {
+        for row in rows.iter().copied().filter(says_who) {
             let profile_key = Key {
                 chunk,
                 row,

@@ -1,7 +1,6 @@
 //! The links of a piece: which stand, which its rows make or undo, and their writing.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use longshore_core::definition::Action;
 use longshore_core::error::Error;
@@ -48,12 +47,12 @@ impl Links {
     }
 }
 
-/// Finds which of the links stand that the rows in `range` could say something about.
+/// Finds which of the links stand that these rows could say something about.
 pub(crate) async fn load(
     connection: &mut PgConnection,
     plan: &Plan,
     chunk: &Chunk,
-    range: Range<usize>,
+    rows: &[usize],
     known: &[Known<'_>],
 ) -> Result<Vec<Links>, Error> {
     let mut all: Vec<Links> = plan.sides.iter().map(|_| Links::default()).collect();
@@ -65,7 +64,7 @@ pub(crate) async fn load(
             continue;
         }
         let mut pairs: Vec<Pair> = Vec::new();
-        for row in range.clone().filter(|row| chunk.brings(*row, side)) {
+        for row in rows.iter().copied().filter(|row| chunk.brings(*row, side)) {
             let matched = |side: usize| match chunk.keyless.contains(&(row, side)) {
                 true => Vec::new(),
                 false => {

@@ -10,9 +10,14 @@ mod feed;
 mod find;
 mod give_up;
 mod id;
+mod in_line;
+mod keys;
+mod lanes;
 mod links;
 mod name;
-mod pace;
+mod numbers;
+pub(crate) mod pace;
+mod pieces;
 mod prepare;
 mod remove_missing;
 mod typing;
@@ -87,6 +92,9 @@ pub(crate) async fn run(
     job.apply(connection, Arc::new(plan)).await
 }
 
+/// What the reading thread sends, in the order of rows.
+type Chunks = mpsc::Receiver<Result<Chunk, rows::Error>>;
+
 struct Job<'a> {
     context: &'a Context,
     import: &'a Import,
@@ -146,8 +154,8 @@ impl Job<'_> {
                 done => return done,
             };
             failures += 1;
-            if error.is_timeout() {
-                // The same chunk would take as long again; a smaller one need not.
+            if error.is_timeout() || error.is_lock_trouble() {
+                // The same chunk would take as long again; a smaller one, alone, need not.
                 carefulness = (carefulness + 1).max(2);
             }
             tracing::warn!(import = self.import.id, failures, error = %error, "a chunk is tried again");
@@ -187,33 +195,56 @@ impl Job<'_> {
             let ends = (self.database, &target);
             return self.remove_missing(connection, ends).await;
         }
-        let pace = Arc::new(Pace::after(carefulness));
+        let pace = Arc::new(self.pace(carefulness));
         let mut chunks = self.read_from(plan, (first_row, &pace)).await?;
+        if self.goes_side_by_side(plan, carefulness) {
+            let feed = (&mut chunks, &*pace);
+            return self
+                .apply_side_by_side(connection, plan, feed, failures)
+                .await;
+        }
         loop {
-            let next = tokio::select! {
-                next = chunks.recv() => next,
-                () = self.held.lost.cancelled(), if !crate::plant::shields_down() => return Err(Stop::LeaseLost),
-            };
-            let mut chunk = next.ok_or_else(reading_ended)??;
+            let mut chunk = self.next_chunk(&mut chunks).await?;
             if let Some(outcome) = self.obey(connection).await? {
                 return Ok(outcome);
             }
             let began = Instant::now();
-            match commit::commit(connection, &target, &mut chunk).await? {
-                Committed::More => {}
-                Committed::Complete(next) => return Ok(Outcome::Complete(next)),
-                Committed::GivenUp(next) => return Ok(Outcome::GivenUp(next)),
-                Committed::Rows => {
-                    let ends = (self.database, &target);
-                    return self.remove_missing(connection, ends).await;
-                }
+            let committed = commit::commit(connection, &target, &mut chunk).await?;
+            if !matches!(committed, Committed::More) {
+                return self.end(connection, plan, committed).await;
             }
             *failures = 0;
-            pace.learn(
-                usize::try_from(chunk.next_row - chunk.first_row).unwrap_or(0),
-                began.elapsed(),
-            );
+            pace.learn(chunk.rows_covered(), began.elapsed());
         }
+    }
+
+    /// What follows the chunk behind which no other comes.
+    async fn end(
+        &self,
+        connection: &mut PgConnection,
+        plan: &Plan,
+        committed: Committed,
+    ) -> Result<Outcome, Stop> {
+        match committed {
+            Committed::Complete(next) => Ok(Outcome::Complete(next)),
+            Committed::GivenUp(next) => Ok(Outcome::GivenUp(next)),
+            Committed::More | Committed::Rows => {
+                let ends = (self.database, &self.target(plan));
+                self.remove_missing(connection, ends).await
+            }
+        }
+    }
+
+    fn pace(&self, carefulness: i32) -> Pace {
+        Pace::after(carefulness, self.context.chunk_rows)
+    }
+
+    async fn next_chunk(&self, chunks: &mut Chunks) -> Result<Chunk, Stop> {
+        let next = tokio::select! {
+            next = chunks.recv() => next,
+            () = self.held.lost.cancelled(), if !crate::plant::shields_down() => return Err(Stop::LeaseLost),
+        };
+        Ok(next.ok_or_else(reading_ended)??)
     }
 
     /// Starts to read and type, on a thread of its own.
@@ -221,7 +252,7 @@ impl Job<'_> {
         &self,
         plan: &Arc<Plan>,
         (first_row, pace): (i64, &Arc<Pace>),
-    ) -> Result<mpsc::Receiver<Result<Chunk, rows::Error>>, Stop> {
+    ) -> Result<Chunks, Stop> {
         Ok(feed::start(Feed {
             plan: Arc::clone(plan),
             definition: self.import.definition.with(&self.found),

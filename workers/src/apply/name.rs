@@ -1,8 +1,6 @@
 //! Whom rows name that are not applied: a rejected row still protects the profile of its key from a
 //! removal. Where a key cannot be read, it is not known whom it protects.
 
-use std::ops::Range;
-
 use longshore_core::cell::Cell;
 use longshore_core::error::Error;
 use longshore_core::field::Field;
@@ -104,7 +102,7 @@ pub(crate) async fn protect_rejected(
     import_id: i64,
 ) -> Result<(), Error> {
     match &chunk.named {
-        Some(named) => protect(tx, plan, (named, 0..named.rows.len()), import_id).await,
+        Some(named) => protect(tx, plan, (named, &named.all_rows()), import_id).await,
         None => Ok(()),
     }
 }
@@ -113,7 +111,7 @@ pub(crate) async fn protect_rejected(
 pub(crate) async fn protect(
     tx: &mut PgConnection,
     plan: &Plan,
-    (chunk, rows): (&Chunk, Range<usize>),
+    (chunk, rows): (&Chunk, &[usize]),
     import_id: i64,
 ) -> Result<(), Error> {
     if !plan.remove_missing {
@@ -124,8 +122,7 @@ pub(crate) async fn protect(
         true => rows.len().max(1),
         false => 1,
     };
-    for start in rows.clone().step_by(step) {
-        let piece = start..rows.end.min(start + step);
+    for piece in rows.chunks(step) {
         let found = find(tx, plan, chunk, piece, None).await?;
         removal::keep_seen(tx, import_id, &found.ids(plan)?).await?;
     }

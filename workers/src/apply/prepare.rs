@@ -103,10 +103,8 @@ impl Job<'_> {
             }
             self.ensure_index(connection, side).await?;
             for group in &side.alternatives {
-                let alone = side.alternative(group);
-                if !alone.is_unique_alone() {
-                    self.ensure_index(connection, &alone).await?;
-                }
+                self.ensure_index(connection, &side.alternative(group))
+                    .await?;
             }
         }
         Ok(())

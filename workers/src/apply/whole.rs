@@ -16,8 +16,8 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 
 use super::chunk::Chunk;
-use super::commit::{self, Outcome as Applied};
-use super::pace::Pace;
+use super::commit;
+use super::pieces::Outcome as Applied;
 use super::remove_missing::remove_chunk;
 use super::{Job, Target, reading_ended};
 use crate::outcome::{Outcome, Stop, fail};
@@ -41,7 +41,7 @@ impl Job<'_> {
         let mut tx = connection.begin().await?;
         lock_databases(&mut tx, &target.databases()).await?;
         let mut applied = Applied::default();
-        let mut chunks = self.read_from(plan, (1, &Arc::new(Pace::after(0)))).await?;
+        let mut chunks = self.read_from(plan, (1, &Arc::new(self.pace(0)))).await?;
         loop {
             let mut chunk = self.next(&mut chunks).await?;
             if self.is_asked_to_stop() {
@@ -84,7 +84,7 @@ impl Job<'_> {
     /// The rows that fail by themselves, whatever the database holds.
     async fn unreadable(&self, plan: &Arc<Plan>) -> Result<Vec<Reject>, Stop> {
         let mut rejects = Vec::new();
-        let mut chunks = self.read_from(plan, (1, &Arc::new(Pace::after(0)))).await?;
+        let mut chunks = self.read_from(plan, (1, &Arc::new(self.pace(0)))).await?;
         loop {
             let chunk = self.next(&mut chunks).await?;
             rejects.extend(chunk.rejects);

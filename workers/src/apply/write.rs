@@ -1,8 +1,6 @@
 //! One piece of a chunk against the database: match its keys, decide, write what really changes.
 //! Runs inside the chunk's transaction, under the database's lock.
 
-use std::ops::Range;
-
 use longshore_core::error::Error;
 use longshore_core::import::Reject;
 use longshore_core::plan::{Plan, Side};
@@ -15,9 +13,11 @@ use longshore_core::value;
 use sqlx::PgConnection;
 
 use super::chunk::Chunk;
+use super::commit::Target;
 use super::decide::{Decision, Entity, Known, decide};
 use super::find::{Found, find};
 use super::links;
+use super::numbers::Numbers;
 
 /// Most profiles or subprofiles that one piece of several rows may match; a piece with more is
 /// cut, so that keys with many matches do not fill the memory.
@@ -31,24 +31,24 @@ pub(crate) enum Piece {
     TooLarge,
 }
 
-/// Applies the rows in `range`.
+/// Applies these rows of a chunk, in their order.
 pub(crate) async fn apply(
     connection: &mut PgConnection,
-    plan: &Plan,
-    chunk: &Chunk,
-    range: Range<usize>,
-    import_id: i64,
+    target: &Target<'_>,
+    (chunk, rows): (&Chunk, &[usize]),
+    numbers: &mut Numbers<'_>,
 ) -> Result<Piece, Error> {
+    let (plan, import_id) = (target.plan, target.import_id);
     // One row alone is not cut: whatever it matches must be found.
-    let limit = (range.len() > 1).then_some(MATCHES_MAX);
-    let found = find(connection, plan, chunk, range.clone(), limit).await?;
+    let limit = (rows.len() > 1).then_some(MATCHES_MAX);
+    let found = find(connection, plan, chunk, rows, limit).await?;
     if found.too_large {
         return Ok(Piece::TooLarge);
     }
-    let known = known(plan, &found)?;
-    let standing = links::load(connection, plan, chunk, range.clone(), &known).await?;
-    let mut decision = decide(plan, chunk, range, (known, standing));
-    write(connection, plan, &mut decision, import_id).await?;
+    let known = known(plan, chunk, &found)?;
+    let standing = links::load(connection, plan, chunk, rows, &known).await?;
+    let mut decision = decide(plan, chunk, rows, (known, standing));
+    write(connection, target, &mut decision, numbers).await?;
     if plan.remove_missing {
         removal::keep_seen(connection, import_id, &named(plan, &decision)).await?;
     }
@@ -66,19 +66,23 @@ fn named(plan: &Plan, decision: &Decision<'_>) -> Vec<i64> {
 
 /// What was found, as the decision takes it. Profiles keep the order in which they were found, on
 /// which the places in the pairs rest.
-fn known<'a>(plan: &Plan, found: &'a Found<'a>) -> Result<Vec<Known<'a>>, Error> {
+fn known<'a>(plan: &Plan, chunk: &Chunk, found: &'a Found<'a>) -> Result<Vec<Known<'a>>, Error> {
     let Found {
-        keys,
+        distinct,
         pairs,
         matches,
         ..
     } = found;
     let mut sides: Vec<Known<'a>> = plan.sides.iter().map(|_| Known::new()).collect();
+    // Rows that get their key by default have no place: what they make is found by its key.
+    if chunk.keyed_by_default.is_empty() {
+        sides[0] = Known::of_rows(distinct.of_rows.clone(), distinct.keys.len());
+    }
     for (side, matches) in matches.iter().enumerate() {
         for found in matches.iter() {
             let found = found?;
             let (parent, key) = match side {
-                0 => (0, keys[found.key]),
+                0 => (0, distinct.keys[found.key]),
                 _ => {
                     let (_, parent, key) = pairs[side - 1][found.key];
                     (parent, key)
@@ -86,6 +90,7 @@ fn known<'a>(plan: &Plan, found: &'a Found<'a>) -> Result<Vec<Known<'a>>, Error>
             };
             let entity = Entity {
                 id: Some(found.id),
+                row: 0,
                 parent,
                 cells: found.cells,
                 updated_at: found.updated_at.as_ref().map(value::micros),
@@ -102,16 +107,19 @@ fn known<'a>(plan: &Plan, found: &'a Found<'a>) -> Result<Vec<Known<'a>>, Error>
 /// Writes profiles before subprofiles: these need the ids of their parents.
 async fn write(
     connection: &mut PgConnection,
-    plan: &Plan,
+    target: &Target<'_>,
     decision: &mut Decision<'_>,
-    import_id: i64,
+    numbers: &mut Numbers<'_>,
 ) -> Result<(), Error> {
+    let (plan, import_id) = (target.plan, target.import_id);
     for (place, side) in plan.sides.iter().enumerate() {
         delete(connection, plan, place, decision).await?;
         update(connection, side, &decision.sides[place].entities, import_id).await?;
-        let is_asked_for = place == 0 && plan.goes_beyond_profiles();
-        if is_asked_for || plan.remove_missing || side.link.is_some() {
-            give_ids(connection, side, &mut decision.sides[place].entities).await?;
+        let entities = &mut decision.sides[place].entities;
+        if place == 0 {
+            number_profiles(connection, plan, entities, numbers).await?;
+        } else if plan.remove_missing || side.link.is_some() {
+            give_ids(connection, side, entities).await?;
         }
         let (profiles, this) = decision.sides.split_at(place);
         let profiles = profiles.first().map(|known| known.entities.as_slice());
@@ -161,10 +169,12 @@ async fn update(
     import_id: i64,
 ) -> Result<(), Error> {
     let changed = |entity: &&Entity<'_>| entity.changed && !entity.deleted && !entity.new;
-    let changed: Vec<&Entity<'_>> = entities.iter().filter(changed).collect();
+    let mut changed: Vec<&Entity<'_>> = entities.iter().filter(changed).collect();
     if changed.is_empty() {
         return Ok(());
     }
+    // Neighbours in the table are written one after the other.
+    changed.sort_by_key(|entity| entity.id);
     let ids: Vec<i64> = changed.iter().filter_map(|entity| entity.id).collect();
     let columns = (0..side.fields.len() - side.keys)
         .map(|column| changed.iter().map(|entity| entity.cells[column]).collect())
@@ -172,16 +182,40 @@ async fn update(
     profiles::update(connection, side, &ids, columns, import_id).await
 }
 
-/// Gives new profiles their ids beforehand, since their subprofiles name them.
+fn new<'e, 'a>(entities: &'e mut [Entity<'a>]) -> Vec<&'e mut Entity<'a>> {
+    let new = |entity: &&mut Entity<'a>| entity.new && !entity.deleted;
+    entities.iter_mut().filter(new).collect()
+}
+
+/// Gives new profiles their ids beforehand: in the order of their rows, whatever the order in which
+/// they are written, and because subprofiles name them. One profile alone gets its id as it is written.
+async fn number_profiles(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    entities: &mut [Entity<'_>],
+    numbers: &mut Numbers<'_>,
+) -> Result<(), Error> {
+    let new = new(entities);
+    let named = plan.goes_beyond_profiles() || plan.remove_missing;
+    let many = numbers.are_in_line() || new.len() > 1;
+    if !many && (new.is_empty() || !named) {
+        return Ok(());
+    }
+    let rows: Vec<usize> = new.iter().map(|entity| entity.row).collect();
+    let ids = numbers.of(connection, plan.sides[0].number, &rows).await?;
+    for (entity, id) in new.into_iter().zip(ids) {
+        entity.id = Some(id);
+    }
+    Ok(())
+}
+
+/// Gives others their ids beforehand, where something is to name them.
 async fn give_ids(
     connection: &mut PgConnection,
     side: &Side,
     entities: &mut [Entity<'_>],
 ) -> Result<(), Error> {
-    let new: Vec<&mut Entity<'_>> = entities
-        .iter_mut()
-        .filter(|entity| entity.new && !entity.deleted)
-        .collect();
+    let new = new(entities);
     if new.is_empty() {
         return Ok(());
     }
@@ -199,14 +233,18 @@ async fn insert(
     parents: Option<&[Entity<'_>]>,
     import_id: i64,
 ) -> Result<(), Error> {
-    let new: Vec<&Entity<'_>> = entities
+    let mut new: Vec<&Entity<'_>> = entities
         .iter()
         .filter(|entity| entity.new && !entity.deleted)
         .collect();
-    let Some(first) = new.first() else {
-        return Ok(());
+    let with_ids = match new.first() {
+        Some(first) => first.id.is_some(),
+        None => return Ok(()),
     };
-    let with_ids = first.id.is_some();
+    // Neighbours in the index are written one after the other, unless writing gives them their order.
+    if with_ids {
+        new.sort_by(|one, other| one.cells[..side.keys].cmp(&other.cells[..side.keys]));
+    }
     let defaults: Vec<Value<'_>> = side
         .others
         .iter()
@@ -214,6 +252,7 @@ async fn insert(
         .map(Some)
         .collect();
     let mut rows = CopyRows::default();
+    rows.reserve(new.iter().map(|entity| copied_bytes(entity)).sum());
     for entity in new {
         let parent = parents.and_then(|parents| parents[entity.parent].id);
         let system = usize::from(with_ids) + usize::from(parents.is_some()) + 1;
@@ -249,4 +288,11 @@ async fn insert(
         rows.cell(Some(&import_id.to_be_bytes()));
     }
     profiles::insert(connection, side, with_ids, rows).await
+}
+
+/// How much of a COPY stream an entity takes, nearly.
+fn copied_bytes(entity: &Entity<'_>) -> usize {
+    const SYSTEM: usize = 2 + 3 * 12;
+    let cells = entity.cells.iter().flatten().map(|cell| cell.len());
+    SYSTEM + entity.cells.len() * 4 + cells.sum::<usize>()
 }

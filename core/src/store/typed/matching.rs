@@ -81,6 +81,8 @@ fn key_conditions(side: &Side) -> String {
         let cast = arriving_cast(field.kind);
         format!("{} = k.c{position}{cast}", field.key_expression("p"))
     });
-    let short = Some(short_enough(keys, "p")).filter(|condition| !condition.is_empty());
+    // Only an index that was made for these keys leaves long values out.
+    let short = side.needs_index().then(|| short_enough(keys, "p"));
+    let short = short.filter(|condition| !condition.is_empty());
     equal.chain(short).collect::<Vec<_>>().join(" and ")
 }
