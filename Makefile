@@ -4,7 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check docs audit fmt clean
+.PHONY: help demo up test check bench docs audit fmt clean
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,10 @@ check: ## Formatting, lints and documentation, warnings refused
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --workspace
+
+bench: ## Longshore against an expert's SQL, on the same Postgres; ROWS=100000 is the short form
+	@tools/need.sh run
+	$(CARGO) bench --bench against_sql
 
 docs: ## Write docs/errors.md anew from the code
 	LONGSHORE_WRITE_DOCS=1 $(CARGO) test --features planted-bugs --test it -- accounting::the_page_of_errors
