@@ -66,6 +66,28 @@ async fn duplicates_far_apart_find_each_other_across_chunks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn profiles_are_numbered_in_the_order_of_rows_where_chunks_side_by_side_are_cut() {
+    let app = TestApp::start_side_by_side(3, 2).await;
+    people(&app, "people").await;
+    // White space is no uid to match by, but one to keep, which only one profile can have: every
+    // second row is refused by the database, and its neighbour tried again.
+    let rows: String = (0..100).map(|row| format!("{row}, \n{row},\n")).collect();
+    let status = app
+        .import(json!({"database": "people", "action": "update_or_add", "match_by": "uid",
+            "on_empty_key": "create", "uid_column": "ref", "source": format!("key,ref\n{rows}")}))
+        .await;
+    let books = "created 101, rejected 99; profiles +101";
+    assert_eq!(told(&status), books);
+    let keys: Vec<i64> = app
+        .profiles("people")
+        .await
+        .iter()
+        .map(|profile| profile["fields"]["key"].as_i64().unwrap())
+        .collect();
+    assert!(keys.is_sorted(), "{keys:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_that_match_too_much_at_once_are_taken_in_turn() {
     let app = TestApp::start().await;
     people(&app, "people").await;

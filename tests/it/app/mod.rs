@@ -79,6 +79,15 @@ impl Answer {
     }
 }
 
+/// Warnings of the service are shown with the test that fails.
+fn show_warnings() {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_test_writer();
+    // Whoever comes second finds it done.
+    let _ = builder.try_init();
+}
+
 impl TestApp {
     pub(crate) async fn start() -> TestApp {
         TestApp::start_with_redis(Some(&shared().redis)).await
@@ -96,6 +105,7 @@ impl TestApp {
     }
 
     async fn start_with(redis_url: Option<&str>, (lanes, chunk_rows): (usize, usize)) -> TestApp {
+        show_warnings();
         let files = FileServer::start().await;
         let source = Source::start().await;
         let database_url = fresh_database().await;

@@ -110,7 +110,8 @@ pub(super) async fn commit(
         .own
         .send_modify(|own| own.keys = Some(Arc::clone(&keys)));
     let (late, early) = place.split(&keys, chunk);
-    let numbers = Numbers::in_line(place, &late);
+    let mut numbers = Numbers::in_line(place);
+    numbers.expect(&late);
     let mut pieces = Pieces::of(target, chunk, numbers);
     pieces.apply_guarded(&mut tx, &early).await?;
     if !place.until(|before| before.is_committed).await {

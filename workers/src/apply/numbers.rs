@@ -14,25 +14,32 @@ use super::in_line::Place;
 #[derive(Default)]
 pub(super) struct Numbers<'a> {
     place: Option<&'a Place>,
-    /// Rows that are applied later than others of their chunk, and numbered with them.
-    late: &'a [usize],
-    /// What was drawn for those, once it was.
-    kept: Option<HashMap<usize, i64>>,
+    /// Rows that are written later than others of their chunk, and numbered with the first of these.
+    later: Vec<usize>,
+    /// What a row was given, which it keeps where it is written again in a smaller piece.
+    drawn: HashMap<usize, i64>,
 }
 
 impl<'a> Numbers<'a> {
     /// Of a chunk that stands in line.
-    pub(super) fn in_line(place: &'a Place, late: &'a [usize]) -> Numbers<'a> {
+    pub(super) fn in_line(place: &'a Place) -> Numbers<'a> {
         Numbers {
             place: Some(place),
-            late,
-            kept: None,
+            ..Numbers::default()
         }
     }
 
     /// Whether somebody waits to draw behind this chunk.
     pub(super) fn are_in_line(&self) -> bool {
         self.place.is_some()
+    }
+
+    /// These rows are written one piece after the other. Whoever stands behind draws as soon as the first
+    /// of them is numbered, so that it has to be all of them.
+    pub(super) fn expect(&mut self, rows: &[usize]) {
+        if self.are_in_line() {
+            self.later.extend(rows);
+        }
     }
 
     /// The ids of these rows, in the same order.
@@ -42,28 +49,24 @@ impl<'a> Numbers<'a> {
         number: TableNumber,
         rows: &[usize],
     ) -> Result<Vec<i64>, Error> {
-        let kept = self.kept.take();
-        let late = if kept.is_none() { self.late } else { &[] };
-        if let (Some(place), None) = (self.place, &kept) {
-            place.next_to_draw().await;
-        }
-        let mut kept = kept.unwrap_or_default();
-        let mut missing: Vec<usize> = [rows, late].concat();
-        missing.retain(|row| !kept.contains_key(row));
+        let mut missing = std::mem::take(&mut self.later);
+        missing.extend(rows);
+        missing.retain(|row| !self.drawn.contains_key(row));
         missing.sort_unstable();
         missing.dedup();
-        let mut drawn: HashMap<usize, i64> = HashMap::new();
         if !missing.is_empty() {
+            if let Some(place) = self.place {
+                place.next_to_draw().await;
+            }
             let ids = profiles::draw_ids(connection, number, missing.len()).await?;
-            drawn.extend(missing.into_iter().zip(ids));
+            self.drawn.extend(missing.into_iter().zip(ids));
         }
         if let Some(place) = self.place {
             place.has_drawn();
         }
-        kept.extend(late.iter().filter_map(|row| Some((*row, *drawn.get(row)?))));
-        let id = |row: &usize| drawn.get(row).or_else(|| kept.get(row)).copied();
-        let ids = rows.iter().filter_map(id).collect();
-        self.kept = Some(kept);
-        Ok(ids)
+        Ok(rows
+            .iter()
+            .filter_map(|row| self.drawn.get(row).copied())
+            .collect())
     }
 }

@@ -116,6 +116,7 @@ impl<'a> Pieces<'a> {
         rows: &[usize],
     ) -> Result<(), Error> {
         let (target, chunk) = (self.target, self.chunk);
+        self.numbers.expect(rows);
         let mut todo: Vec<&[usize]> = match target.plan.goes_row_by_row() {
             true => rows.chunks(1).rev().collect(),
             false => halves(rows),
