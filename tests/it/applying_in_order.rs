@@ -73,8 +73,10 @@ async fn profiles_are_numbered_in_the_order_of_rows_where_chunks_side_by_side_ar
     // second row is refused by the database, and its neighbour tried again.
     let rows: String = (0..100).map(|row| format!("{row}, \n{row},\n")).collect();
     let status = app
-        .import(json!({"database": "people", "action": "update_or_add", "match_by": "uid",
-            "on_empty_key": "create", "uid_column": "ref", "source": format!("key,ref\n{rows}")}))
+        .import(
+            json!({"database": "people", "action": "update_or_add", "match_by": "uid",
+            "on_empty_key": "create", "uid_column": "ref", "source": format!("key,ref\n{rows}")}),
+        )
         .await;
     let books = "created 101, rejected 99; profiles +101";
     assert_eq!(told(&status), books);
@@ -85,6 +87,26 @@ async fn profiles_are_numbered_in_the_order_of_rows_where_chunks_side_by_side_ar
         .map(|profile| profile["fields"]["key"].as_i64().unwrap())
         .collect();
     assert!(keys.is_sorted(), "{keys:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_are_numbered_in_the_order_of_rows_where_a_chunk_between_makes_none() {
+    let app = TestApp::start_side_by_side(3, 2).await;
+    people(&app, "people").await;
+    // Three chunks, again and again: new ones, only known ones, new ones.
+    let row = |row: i64| match row % 6 {
+        2 | 3 => "0,\n".to_owned(),
+        _ => format!("{row},\n"),
+    };
+    let source: String = (0..120).map(row).collect();
+    let status = app
+        .import(json!({"database": "people", "action": "update_or_add", "key_fields": ["key"],
+            "source": format!("key,value\n{source}")}))
+        .await;
+    assert_eq!(told(&status), "created 80, unchanged 40; profiles +80");
+    let profiles = app.profiles("people").await;
+    let keys = profiles.iter().map(|profile| &profile["fields"]["key"]);
+    assert!(keys.map(|key| key.as_i64().unwrap()).is_sorted());
 }
 
 #[tokio::test(flavor = "multi_thread")]

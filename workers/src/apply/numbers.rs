@@ -54,10 +54,11 @@ impl<'a> Numbers<'a> {
         missing.retain(|row| !self.drawn.contains_key(row));
         missing.sort_unstable();
         missing.dedup();
+        // Also whoever draws nothing says so only behind those before it.
+        if let Some(place) = self.place {
+            place.next_to_draw().await;
+        }
         if !missing.is_empty() {
-            if let Some(place) = self.place {
-                place.next_to_draw().await;
-            }
             let ids = profiles::draw_ids(connection, number, missing.len()).await?;
             self.drawn.extend(missing.into_iter().zip(ids));
         }
