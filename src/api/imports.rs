@@ -38,20 +38,20 @@ pub(crate) async fn show(
     let id = number(&id)?;
     let mut notice = app.notices.subscribe();
     let deadline = tokio::time::Instant::now() + wait(&query)?;
-    loop {
-        let mut connection = app.pool.acquire().await?;
-        let found = store::find(&mut connection, caller.account_id, id).await?;
-        // Whoever waits holds no connection meanwhile.
-        drop(connection);
-        let waited = tokio::time::Instant::now() >= deadline;
-        if waited || found.state()?.is_settled() {
-            return status::answer(&found, &headers);
-        }
-        match tokio::time::timeout_at(deadline, notice.of(id)).await {
-            Ok(true) | Err(_) => {}
-            Ok(false) => return status::answer(&found, &headers),
+    while tokio::time::Instant::now() < deadline && !is_settled(&app, caller.account_id, id).await?
+    {
+        if let Ok(false) = tokio::time::timeout_at(deadline, notice.of(id)).await {
+            break;
         }
     }
+    let look = app.looks.at(&app.pool, (caller.account_id, id)).await?;
+    status::answer(&look, &headers)
+}
+
+/// Whether there is nothing to wait for. Whoever waits holds no connection meanwhile.
+async fn is_settled(app: &App, account_id: i64, id: i64) -> Result<bool, Problem> {
+    let mut connection = app.pool.acquire().await?;
+    Ok(store::is_settled(&mut connection, account_id, id).await?)
 }
 
 fn wait(query: &Query) -> Result<Duration, Problem> {

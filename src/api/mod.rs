@@ -11,6 +11,7 @@ mod events;
 mod fields;
 mod imports;
 mod listing;
+mod looks;
 mod notices;
 mod overview;
 mod payload;
@@ -57,6 +58,7 @@ pub struct App {
     pub(crate) addresses: AddressRules,
     pub(crate) notices: Notices,
     allowance: Allowance,
+    pub(crate) looks: looks::Looks,
     streams: events::Streams,
     uses: Arc<Mutex<HashMap<String, Instant>>>,
 }
@@ -81,6 +83,7 @@ impl App {
             addresses,
             notices,
             allowance: Allowance::new(0, 0),
+            looks: looks::Looks::default(),
             streams: events::Streams::default(),
             uses: Arc::default(),
         }

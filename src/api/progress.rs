@@ -66,14 +66,14 @@ fn waiting_reason(status: &Status) -> Option<String> {
             last.unwrap_or_default()
         ));
     }
-    if let Some(first) = status.waits_for {
+    if let Some(first) = status.movement.waits_for {
         let first = show(Kind::Import, first);
         return Some(format!(
             "It waits for {first}, which goes into the same database."
         ));
     }
     let since = status.due_since?;
-    match status.workers_alive {
+    match status.movement.workers_alive {
         Some(0) => Some("No worker is alive.".to_owned()),
         _ if (status.now - since).num_seconds() >= STALL_SECS => {
             Some("All workers are busy.".to_owned())
@@ -92,7 +92,7 @@ pub(crate) fn shown(status: &Status, state: State, processed: i64) -> Value {
         .filter(|seconds| *seconds > 0.0);
     let rate = seconds.map(|seconds| match state.is_final() {
         true => processed as f64 / seconds,
-        false => status.recent_rows as f64 / seconds.min(RECENT_SECS),
+        false => status.movement.recent_rows as f64 / seconds.min(RECENT_SECS),
     });
     let left = status.rows_total.map(|total| total - processed);
     let eta = match (state.is_final(), rate, left) {

@@ -6,6 +6,7 @@ use longshore_core::id::{Kind, show as show_id};
 use longshore_core::store::status::Status;
 use serde_json::{Value, json};
 
+use super::looks::Look;
 use super::problem::Problem;
 use super::progress;
 
@@ -60,7 +61,7 @@ pub(crate) fn shown(status: &Status) -> Result<Value, Problem> {
         },
         "payload": status.payload_bytes.map(|bytes| json!({ "bytes": bytes, "sha256": sha256 })),
         "removal": removal(status),
-        "queue_position": status.queue_position,
+        "queue_position": status.movement.queue_position,
         "stall_reason": progress::stall_reason(status, state),
         "heartbeat_at": status.heartbeat_at.filter(|_| status.held),
         "progress": progress::shown(status, state, processed),
@@ -110,12 +111,13 @@ pub(crate) fn etag(status: &Status) -> String {
         + 4 * u8::from(status.retry_at.is_some())
         + 8 * u8::from(status.pause_requested)
         + 16 * u8::from(progress::has_vanished(status));
-    let position = status.queue_position.unwrap_or(-1);
+    let position = status.movement.queue_position.unwrap_or(-1);
     format!("\"{}-{}-{flags}-{position}\"", status.version, status.epoch)
 }
 
 /// The answer to a poll: with ETag, and with Retry-After while there is something to wait for.
-pub(crate) fn answer(status: &Status, request: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) fn answer(look: &Look, request: &HeaderMap) -> Result<Response, Problem> {
+    let status = &look.status;
     let etag = etag(status);
     let known = request
         .get(header::IF_NONE_MATCH)
@@ -124,7 +126,10 @@ pub(crate) fn answer(status: &Status, request: &HeaderMap) -> Result<Response, P
     let unchanged = known.is_some_and(|list| list.split(',').any(|known| same(known.trim())));
     let mut response = match unchanged {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => axum::Json(shown(status)?).into_response(),
+        false => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            (json, look.body.clone()).into_response()
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&etag) {
         response.headers_mut().insert(header::ETAG, value);

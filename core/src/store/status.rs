@@ -1,5 +1,5 @@
 //! The status of an import, as it is in the ledger at one moment: state, books and progress come
-//! from one statement, so that they always fit together.
+//! from one statement, so that they always fit together. What it waits for is looked up behind it.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
@@ -63,14 +63,9 @@ pub struct Status {
     pub heartbeat_at: Option<DateTime<Utc>>,
     /// Since when a worker may take it.
     pub due_since: Option<DateTime<Utc>>,
-    /// How many go before it, while it waits for a worker or for its turn.
-    pub queue_position: Option<i64>,
-    /// Whom it waits for on its database.
-    pub waits_for: Option<i64>,
-    /// Workers that were seen within a minute.
-    pub workers_alive: Option<i64>,
-    /// Rows applied in the last [`RECENT_SECS`] seconds.
-    pub recent_rows: i64,
+    /// How it moves, while it is not at its end.
+    #[sqlx(skip)]
+    pub movement: Movement,
     /// When it is tried again, if it waits for that.
     pub retry_at: Option<DateTime<Utc>>,
     /// Books: rows created.
@@ -125,6 +120,19 @@ pub struct Status {
     pub subprofiles_deleted: i64,
 }
 
+/// How an import that is not at its end moves, and what it waits for.
+#[derive(Debug, Clone, Default, FromRow)]
+pub struct Movement {
+    /// How many go before it, while it waits for a worker or for its turn.
+    pub queue_position: Option<i64>,
+    /// Whom it waits for on its database.
+    pub waits_for: Option<i64>,
+    /// Workers that were seen within a minute.
+    pub workers_alive: Option<i64>,
+    /// Rows applied in the last [`RECENT_SECS`] seconds.
+    pub recent_rows: i64,
+}
+
 impl Status {
     /// The state.
     pub fn state(&self) -> Result<State, Error> {
@@ -132,95 +140,140 @@ impl Status {
     }
 }
 
-/// What a status shows, of the imports that the rest of the statement names: `$1` is the account, `$2`
-/// how many seconds are recent.
+/// What a status shows, of the imports that the rest of the statement names; `$1` is the account.
+/// Narrow on purpose: clients ask for it again and again, and it is found by primary keys alone.
 macro_rules! statuses {
     () => {
         "select i.id, i.name, i.state, i.database_id, d.name as database_name, i.definition,
              i.payload_bytes, i.payload_sha256, i.rows_total, i.warnings, i.error,
-             i.version + b.chunks as version, i.created_at, i.started_at, i.applying_at,
-             i.finished_at, clock_timestamp() as now, coalesce(l.epoch, 0) as epoch,
+             i.version + coalesce(b.chunks, 0) as version, i.created_at, i.started_at,
+             i.applying_at, i.finished_at, clock_timestamp() as now,
+             coalesce(l.epoch, 0) as epoch,
              coalesce(l.waiting_for_turn, false) as waiting_for_turn,
              coalesce(l.cancel_requested, false) as cancel_requested,
              coalesce(l.pause_requested, false) as pause_requested,
-             coalesce(l.holder is not null, false) as held, l.held_until, l.renewed_at as heartbeat_at,
+             coalesce(l.holder is not null, false) as held, l.held_until,
+             l.renewed_at as heartbeat_at,
              case when l.due_at <= now() then l.due_at end as due_since,
-             w.queue_position, w.waits_for, w.workers_alive,
-             coalesce(w.recent_rows, 0)::bigint as recent_rows,
              case when l.due_at > now() then l.due_at end as retry_at,
-             b.created, b.updated, b.unchanged, b.ignored, b.deleted, b.rejected,
              r.state as removal_state, r.reasons as removal_reasons,
              r.profiles as removal_profiles, r.subprofiles as removal_subprofiles,
              r.living as removal_living, r.held_until as removal_held_until,
-             b.profiles_removed, b.subprofiles_removed, b.coerced,
-             b.links_created, b.links_deleted, b.linked_created, b.linked_updated,
-             b.profiles_created, b.profiles_updated, b.profiles_deleted,
-             b.subprofiles_created, b.subprofiles_updated, b.subprofiles_deleted
+             coalesce(b.created, 0) as created, coalesce(b.updated, 0) as updated,
+             coalesce(b.unchanged, 0) as unchanged, coalesce(b.ignored, 0) as ignored,
+             coalesce(b.deleted, 0) as deleted, coalesce(b.rejected, 0) as rejected,
+             coalesce(b.coerced, 0) as coerced,
+             coalesce(b.profiles_removed, 0) as profiles_removed,
+             coalesce(b.subprofiles_removed, 0) as subprofiles_removed,
+             coalesce(b.links_created, 0) as links_created,
+             coalesce(b.links_deleted, 0) as links_deleted,
+             coalesce(b.linked_created, 0) as linked_created,
+             coalesce(b.linked_updated, 0) as linked_updated,
+             coalesce(b.profiles_created, 0) as profiles_created,
+             coalesce(b.profiles_updated, 0) as profiles_updated,
+             coalesce(b.profiles_deleted, 0) as profiles_deleted,
+             coalesce(b.subprofiles_created, 0) as subprofiles_created,
+             coalesce(b.subprofiles_updated, 0) as subprofiles_updated,
+             coalesce(b.subprofiles_deleted, 0) as subprofiles_deleted
          from imports i
          join databases d on d.id = i.database_id
          left join leases l on l.import_id = i.id
          left join removals r on r.import_id = i.id
-         left join lateral (
-             select case when l.waiting_for_turn then b.before
-                         when l.due_at <= now() then
-                             (select count(*) from leases d
-                              where d.verb = l.verb and d.due_at <= now()
-                                and d.import_id < l.import_id) end as queue_position,
-                 case when l.waiting_for_turn then b.first end as waits_for,
-                 (select count(*) from workers where seen_at > now() - interval '1 minute')
-                     as workers_alive,
-                 (select sum(c.next_row - c.first_row) from chunks c where c.import_id = i.id
-                      and c.committed_at > now() - make_interval(secs => $2)) as recent_rows
-             from (select count(*) as before,
-                          (array_agg(o.id order by o.state not in ('applying', 'finishing'), o.turn))[1]
-                              as first
-                   from imports o
-                   where l.waiting_for_turn and o.database_id = i.database_id and o.id <> i.id
-                     and (o.small or not i.small) and o.payload_sha256 is not null
-                     and ((o.turn < i.turn
-                           and o.state in ('queued', 'preparing', 'applying', 'finishing'))
-                          or (not o.small and o.state in ('applying', 'finishing')))) b
-         ) w on i.finished_at is null
-         cross join lateral (
-             select coalesce(sum(chunks), 0)::bigint as chunks,
-                 coalesce(sum(created), 0)::bigint as created,
-                 coalesce(sum(updated), 0)::bigint as updated,
-                 coalesce(sum(unchanged), 0)::bigint as unchanged,
-                 coalesce(sum(ignored), 0)::bigint as ignored,
-                 coalesce(sum(deleted), 0)::bigint as deleted,
-                 coalesce(sum(rejected), 0)::bigint as rejected,
-                 coalesce(sum(profiles_removed), 0)::bigint as profiles_removed,
-                 coalesce(sum(subprofiles_removed), 0)::bigint as subprofiles_removed,
-                 coalesce(sum(coerced), 0)::bigint as coerced,
-                 coalesce(sum(links_created), 0)::bigint as links_created,
-                 coalesce(sum(links_deleted), 0)::bigint as links_deleted,
-                 coalesce(sum(linked_created), 0)::bigint as linked_created,
-                 coalesce(sum(linked_updated), 0)::bigint as linked_updated,
-                 coalesce(sum(profiles_created), 0)::bigint as profiles_created,
-                 coalesce(sum(profiles_updated), 0)::bigint as profiles_updated,
-                 coalesce(sum(profiles_deleted), 0)::bigint as profiles_deleted,
-                 coalesce(sum(subprofiles_created), 0)::bigint as subprofiles_created,
-                 coalesce(sum(subprofiles_updated), 0)::bigint as subprofiles_updated,
-                 coalesce(sum(subprofiles_deleted), 0)::bigint as subprofiles_deleted
-             from lanes where lanes.import_id = i.id) b
-             where i.account_id = $1 "
+         left join lanes b on b.import_id = i.id and b.lane = 0
+         where i.account_id = $1 "
     };
 }
 
-/// The status of the account's import. A statement of its own: clients ask for it again and again, and
-/// it is found by its number alone.
+/// The status of the account's import.
 pub async fn find(
     connection: &mut PgConnection,
     account_id: i64,
     id: i64,
 ) -> Result<Status, Error> {
-    let found = sqlx::query_as(concat!(statuses!(), "and i.id = $3"))
+    let found: Option<Status> = sqlx::query_as(concat!(statuses!(), "and i.id = $2"))
         .bind(account_id)
-        .bind(RECENT_SECS)
         .bind(id)
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
-    found.ok_or(Error::NotFound("import"))
+    let mut found = found.ok_or(Error::NotFound("import"))?;
+    add_movements(connection, std::slice::from_mut(&mut found)).await?;
+    Ok(found)
+}
+
+/// Whether the account's import has come to its end or rests: cheap, for those who wait for it.
+pub async fn is_settled(
+    connection: &mut PgConnection,
+    account_id: i64,
+    id: i64,
+) -> Result<bool, Error> {
+    let state: Option<String> =
+        sqlx::query_scalar("select state from imports where account_id = $1 and id = $2")
+            .bind(account_id)
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    let state = state.ok_or(Error::NotFound("import"))?;
+    let state = State::parse(&state).ok_or(Error::Unreadable(state))?;
+    Ok(state.is_settled())
+}
+
+#[derive(FromRow)]
+struct MovementRow {
+    id: i64,
+    #[sqlx(flatten)]
+    movement: Movement,
+}
+
+/// Looks how those move that are not at their end. A statement of its own: most of what is asked for
+/// has ended.
+async fn add_movements(
+    connection: &mut PgConnection,
+    statuses: &mut [Status],
+) -> Result<(), Error> {
+    let moving = statuses.iter().filter(|one| one.finished_at.is_none());
+    let ids: Vec<i64> = moving.map(|one| one.id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<MovementRow> = sqlx::query_as(
+        "select i.id,
+             case when l.waiting_for_turn then b.before
+                  when l.due_at <= now() then
+                      (select count(*) from leases d
+                       where d.verb = l.verb and d.due_at <= now()
+                         and d.import_id < l.import_id) end as queue_position,
+             case when l.waiting_for_turn then b.first end as waits_for,
+             (select count(*) from workers where seen_at > now() - interval '1 minute')
+                 as workers_alive,
+             coalesce((select sum(c.next_row - c.first_row) from chunks c
+                       where c.import_id = i.id
+                         and c.committed_at > now() - make_interval(secs => $2)), 0)::bigint
+                 as recent_rows
+         from imports i
+         left join leases l on l.import_id = i.id
+         left join lateral (
+             select count(*) as before,
+                 (array_agg(o.id order by o.state not in ('applying', 'finishing'), o.turn))[1]
+                     as first
+             from imports o
+             where l.waiting_for_turn and o.database_id = i.database_id and o.id <> i.id
+               and (o.small or not i.small) and o.payload_sha256 is not null
+               and ((o.turn < i.turn
+                     and o.state in ('queued', 'preparing', 'applying', 'finishing'))
+                    or (not o.small and o.state in ('applying', 'finishing')))
+         ) b on l.waiting_for_turn
+         where i.id = any($1) and i.finished_at is null",
+    )
+    .bind(ids)
+    .bind(RECENT_SECS)
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        if let Some(status) = statuses.iter_mut().find(|status| status.id == row.id) {
+            status.movement = row.movement;
+        }
+    }
+    Ok(())
 }
 
 /// Which imports a list shows.
@@ -241,19 +294,20 @@ pub async fn page(
     filter: &ListFilter,
     limit: i64,
 ) -> Result<Vec<Status>, Error> {
-    Ok(sqlx::query_as(concat!(
+    let mut page: Vec<Status> = sqlx::query_as(concat!(
         statuses!(),
-        "and ($3::text is null or i.state = $3)
-         and ($4::bigint is null or i.database_id = $4)
-         and ($5::bigint is null or i.id < $5)
-         order by i.id desc limit $6"
+        "and ($2::text is null or i.state = $2)
+         and ($3::bigint is null or i.database_id = $3)
+         and ($4::bigint is null or i.id < $4)
+         order by i.id desc limit $5"
     ))
     .bind(account_id)
-    .bind(RECENT_SECS)
     .bind(filter.state.map(State::as_str))
     .bind(filter.database_id)
     .bind(filter.before)
     .bind(limit)
-    .fetch_all(connection)
-    .await?)
+    .fetch_all(&mut *connection)
+    .await?;
+    add_movements(connection, &mut page).await?;
+    Ok(page)
 }
