@@ -18,9 +18,9 @@ use longshore_core::limits::{
 use longshore_core::payload::Payloads;
 use longshore_core::plan;
 use longshore_core::queue::{Lane, Ticket, Verb};
-use longshore_core::store::imports::{NewImport, Rest, Snapshot};
+use longshore_core::store::imports::{NewImport, Rest, Snapshot, Survey};
 use longshore_core::store::{databases, idempotency, imports, leases};
-use longshore_workers::survey;
+use longshore_workers::survey::{self, Surveyed};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 use tokio::io::AsyncWriteExt;
@@ -73,6 +73,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
+/// The survey of an inline source, and its warnings.
+type Kept = (Survey, Vec<String>);
+
 struct Request {
     account_id: i64,
     token_id: String,
@@ -94,7 +97,7 @@ impl Request {
         app.allowance
             .check_unfinished(&mut connection, self.account_id)
             .await?;
-        let database = self.judge(&mut connection).await?;
+        let (database, survey) = self.judge(&mut connection).await?;
         let snapshot = self.snapshot(&app.payloads).await?;
         let mut tx = connection.begin().await?;
         if let Some(key) = &self.key {
@@ -109,7 +112,9 @@ impl Request {
                 return self.replay(app, id).await;
             }
         }
-        let (id, verb) = self.accept(&mut tx, &database, snapshot.as_ref()).await?;
+        let (id, verb) = self
+            .accept(&mut tx, &database, (snapshot.as_ref(), survey.as_ref()))
+            .await?;
         if let Some(key) = &self.key {
             idempotency::keep(&mut tx, self.account_id, key, (&fingerprint, id)).await?;
         }
@@ -171,8 +176,11 @@ impl Request {
         Ok(response)
     }
 
-    /// Against the database; an inline source also against its columns.
-    async fn judge(&self, connection: &mut PgConnection) -> Result<Database, Problem> {
+    /// Against the database; an inline source also against its columns, and its survey is kept.
+    async fn judge(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(Database, Option<Kept>), Problem> {
         let name = &self.definition.database;
         let database = match databases::find(connection, self.account_id, name).await {
             Err(Error::NotFound(_)) => {
@@ -185,25 +193,27 @@ impl Request {
         if !complaints.is_empty() {
             return Err(complaints.into());
         }
-        if let Some(source) = &self.source {
-            self.judge_source(source, &database).await?;
-        }
-        Ok(database)
+        let survey = match &self.source {
+            Some(source) => self.judge_source(source, &database).await?,
+            None => None,
+        };
+        Ok((database, survey))
     }
 
     /// Damage is left to the import itself, which fails with its place; columns are judged here.
-    async fn judge_source(&self, source: &[u8], database: &Database) -> Result<(), Problem> {
+    async fn judge_source(
+        &self,
+        source: &[u8],
+        database: &Database,
+    ) -> Result<Option<Kept>, Problem> {
         if source.len() > INLINE_BYTES_MAX {
             let detail = format!(
                 "An inline source has {INLINE_BYTES_MAX} bytes at most. Give a location, or upload it."
             );
             return Err(problem(Code::BodyTooLarge, detail));
         }
-        let (definition, source) = (self.definition.clone(), source.to_vec());
-        let surveyed =
-            tokio::task::spawn_blocking(move || survey::survey(&definition, source.as_slice()));
-        let Ok(Ok(survey::Outcome::Surveyed(surveyed))) = surveyed.await else {
-            return Ok(());
+        let Some(surveyed) = self.survey(source).await else {
+            return Ok(None);
         };
         let rows = surveyed.survey.rows;
         match plan::bind(&self.definition, database, &surveyed.survey.columns) {
@@ -211,8 +221,24 @@ impl Request {
                 let detail = plan::too_many_rows_to_be_whole(rows);
                 Err(Complaint::new(Code::TooManyRows, "/on_reject", detail).into())
             }
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(surveyed.settle(&self.definition, database).ok()),
             Err(complaints) => Err(complaints.into()),
+        }
+    }
+
+    /// None: it is damaged. A small source is read faster than a thread is woken for it.
+    async fn survey(&self, source: &[u8]) -> Option<Surveyed> {
+        let surveyed = if source.len() <= PAYLOAD_IN_LEDGER_BYTES_MAX {
+            survey::survey(&self.definition, source)
+        } else {
+            let (definition, source) = (self.definition.clone(), source.to_vec());
+            let surveying =
+                tokio::task::spawn_blocking(move || survey::survey(&definition, source.as_slice()));
+            surveying.await.ok()?
+        };
+        match surveyed {
+            Ok(survey::Outcome::Surveyed(surveyed)) => Some(surveyed),
+            _ => None,
         }
     }
 
@@ -243,7 +269,7 @@ impl Request {
         &self,
         tx: &mut PgConnection,
         database: &Database,
-        snapshot: Option<&Snapshot>,
+        (snapshot, survey): (Option<&Snapshot>, Option<&Kept>),
     ) -> Result<(i64, Option<Verb>), Problem> {
         let verb = match (snapshot, &self.definition.location) {
             (Some(_), _) => Some(Verb::Apply),
@@ -257,10 +283,11 @@ impl Request {
             definition: &self.definition,
             state: starts.map_or(import::State::Draft, |_| import::State::Queued),
             snapshot,
+            survey,
         };
         let id = imports::accept(tx, &new).await?;
         let verb = verb.unwrap_or(Verb::Apply);
-        leases::open(tx, id, self.account_id, verb, starts.is_some()).await?;
+        leases::open(tx, id, verb, starts.is_some()).await?;
         Ok((id, starts))
     }
 

@@ -100,8 +100,10 @@ async fn profiles_are_numbered_in_the_order_of_rows_where_a_chunk_between_makes_
     };
     let source: String = (0..120).map(row).collect();
     let status = app
-        .import(json!({"database": "people", "action": "update_or_add", "key_fields": ["key"],
-            "source": format!("key,value\n{source}")}))
+        .import(
+            json!({"database": "people", "action": "update_or_add", "key_fields": ["key"],
+            "source": format!("key,value\n{source}")}),
+        )
         .await;
     assert_eq!(told(&status), "created 80, unchanged 40; profiles +80");
     let profiles = app.profiles("people").await;

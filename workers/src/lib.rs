@@ -3,6 +3,7 @@
 
 mod apply;
 pub mod bell;
+mod busy;
 mod context;
 mod delimiter;
 mod encoding;

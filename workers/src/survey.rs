@@ -6,8 +6,11 @@ use std::io::{self, Read};
 
 use longshore_core::cell::Cell;
 use longshore_core::code::Code;
+use longshore_core::database::Database;
 use longshore_core::definition::Definition;
+use longshore_core::import::Failure;
 use longshore_core::limits::{ROWS_MAX, UNDECODABLE_JUDGED_ROWS, UNDECODABLE_PERCENT_MAX};
+use longshore_core::plan;
 use longshore_core::reading::{Dates, Evidence as DateEvidence, Found};
 use longshore_core::store::imports::Survey;
 
@@ -24,6 +27,30 @@ pub struct Surveyed {
     pub warnings: Vec<String>,
     /// What the cells of each column say about the order of dates, where that is asked.
     pub dates: Vec<DateEvidence>,
+}
+
+impl Surveyed {
+    /// The survey and the warnings to keep, once the columns are held against the database: it is for
+    /// all rows together to say how dates are written.
+    pub fn settle(
+        self,
+        definition: &Definition,
+        database: &Database,
+    ) -> Result<(Survey, Vec<String>), Failure> {
+        let Surveyed {
+            mut survey,
+            mut warnings,
+            dates,
+        } = self;
+        // Columns that do not fit are told by whoever binds them.
+        if let Ok(plan) = plan::bind(definition, database, &survey.columns) {
+            warnings.extend(plan.unknown_columns_in_words());
+            let (orders, notes) = plan.judge_dates(&dates)?;
+            survey.found.dates = orders;
+            warnings.extend(notes);
+        }
+        Ok((survey, warnings))
+    }
 }
 
 /// A survey, or what must be known before one can be made.

@@ -14,10 +14,12 @@ use longshore_core::store::connect::{lock_database, worker_pool};
 use longshore_core::store::leases::{self, Claim, Wish};
 use longshore_core::store::{endings, imports, turns};
 use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bell::Bell;
+use crate::busy::{Busy, Stay};
 use crate::context::Context;
 use crate::lease::{Keeper, Terms};
 use crate::loan::Loan;
@@ -59,6 +61,10 @@ pub struct Worker {
     settings: Settings,
     /// Imports in work that are not small.
     large: Arc<AtomicUsize>,
+    /// Where small ones are in work.
+    busy: Busy,
+    /// Slots claim one after the other: each is to know where those before it are at work.
+    claiming: Arc<Mutex<()>>,
 }
 
 impl Worker {
@@ -92,6 +98,8 @@ impl Worker {
             context,
             settings,
             large: Arc::default(),
+            busy: Busy::default(),
+            claiming: Arc::default(),
         })
     }
 
@@ -155,9 +163,7 @@ impl Worker {
         let context = &self.context;
         let mut loan = Loan::of(&context.pool).await?;
         let connection = loan.connection()?;
-        let claimed_at = Instant::now();
-        let claim = self.claim(connection, verb).await?;
-        let Some(claim) = claim else {
+        let Some((claim, claimed_at, stay)) = self.claim(connection, verb).await? else {
             loan.give_back();
             return Ok(false);
         };
@@ -175,7 +181,7 @@ impl Worker {
             "claimed"
         );
         let done = match verb {
-            Verb::Apply => apply::run(context, connection, &claim, &held).await,
+            Verb::Apply => apply::run(context, connection, &claim, (&held, stay)).await,
             Verb::Fetch => fetch::run(context, connection, &claim, &held).await,
         };
         drop(held);
@@ -184,23 +190,47 @@ impl Worker {
         Ok(true)
     }
 
-    /// Claims what is due. What someone else has locked just now, perhaps only to look at it, is tried
-    /// again: its ticket is gone, and the sweep would come seconds later.
+    /// Claims what is due, and says since when. What someone else has locked just now, perhaps only to
+    /// look at it, is tried again: its ticket is gone, and the sweep would come seconds later.
     async fn claim(
         &self,
         connection: &mut PgConnection,
         verb: Verb,
-    ) -> Result<Option<Claim>, Error> {
+    ) -> Result<Option<(Claim, Instant, Option<Stay>)>, Error> {
         let (holder, lease) = (&self.context.holder, self.context.lease);
         for _ in 0..CLAIM_TRIES {
+            let alone = self.claiming.lock().await;
             let wish = self.wish(verb);
-            let claim = leases::claim_next(connection, wish, holder, lease).await?;
-            if claim.is_some() || !leases::any_due(connection, wish).await? {
-                return Ok(claim);
+            let claimed_at = Instant::now();
+            let claim = leases::claim_next(connection, &wish, holder, lease).await?;
+            if let Some(claim) = claim {
+                let shares = verb == Verb::Apply && claim.small;
+                let stay = shares.then(|| self.busy.enter(claim.database_id));
+                drop(alone);
+                if verb == Verb::Apply {
+                    self.wake_another(connection, claim.import_id).await;
+                }
+                return Ok(Some((claim, claimed_at, stay)));
+            }
+            drop(alone);
+            if !leases::any_due(connection, &wish).await? {
+                return Ok(None);
             }
             tokio::time::sleep(CLAIM_PAUSE).await;
         }
         Ok(None)
+    }
+
+    /// Rings once more where a small import is due: its own ticket may have come while it was to be
+    /// passed over. Should that fail, the sweep rings.
+    async fn wake_another(&self, connection: &mut PgConnection, id: i64) {
+        let wish = Wish {
+            small_only: true,
+            ..self.wish(Verb::Apply)
+        };
+        if let Ok(true) = leases::any_due(connection, &wish).await {
+            self.ring(Verb::Apply, &[id]).await;
+        }
     }
 
     /// The last slot is kept for small imports: one row never waits for a million.
@@ -210,6 +240,7 @@ impl Worker {
         Wish {
             verb,
             small_only: verb == Verb::Apply && slots > 1 && taken + 1 >= slots,
+            busy: self.busy.databases(),
         }
     }
 

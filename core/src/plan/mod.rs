@@ -217,6 +217,16 @@ impl Plan {
             && !below.any(|field| field.unique)
     }
 
+    /// Whether small imports may be applied one after the other in one transaction: nothing follows
+    /// their rows, and they write into no other database.
+    #[must_use]
+    pub fn can_share_a_transaction(&self) -> bool {
+        !self.remove_missing
+            && !self.goes_row_by_row()
+            && !self.is_all_or_nothing()
+            && self.other_databases().next().is_none()
+    }
+
     /// The tables that a removal cleans: the profiles', then those of the collections that the payload
     /// addresses, in the order of their numbers.
     #[must_use]

@@ -63,7 +63,7 @@ pub struct Survey {
 }
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     account_id: i64,
     database_id: i64,
@@ -79,7 +79,7 @@ struct Row {
 }
 
 impl Row {
-    fn import(self) -> Result<Import, Error> {
+    pub(super) fn import(self) -> Result<Import, Error> {
         let snapshot = match (self.payload_inline, self.payload_key, self.payload_sha256) {
             (Some(bytes), _, Some(sha256)) => Some((Rest::Inline(bytes), sha256)),
             (None, Some(key), Some(sha256)) => Some((Rest::Stored(key), sha256)),
@@ -122,17 +122,23 @@ pub struct NewImport<'a> {
     pub state: State,
     /// The payload, if it came inline.
     pub snapshot: Option<&'a Snapshot>,
+    /// What the survey of an inline payload found, with its warnings.
+    pub survey: Option<&'a (Survey, Vec<String>)>,
 }
 
 /// Keeps a new import; its acceptance gives it its turn.
 pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, Error> {
     let (inline, key) = rest_columns(new.snapshot);
+    let survey = new.survey.map(|(survey, _)| survey);
+    let warnings = new.survey.map_or(&[][..], |(_, warnings)| warnings);
     let definition = serde_json::to_value(new.definition)
         .map_err(|error| Error::Unreadable(error.to_string()))?;
     let id = sqlx::query_scalar(
         "insert into imports (account_id, database_id, name, state, definition, turn,
-                              payload_inline, payload_key, payload_bytes, payload_sha256)
-         values ($1, $2, $3, $4, $5, case when $4 <> 'draft' then nextval('turns') end, $6, $7, $8, $9)
+                              payload_inline, payload_key, payload_bytes, payload_sha256,
+                              rows_total, columns, found, warnings)
+         values ($1, $2, $3, $4, $5, case when $4 <> 'draft' then nextval('turns') end, $6, $7, $8, $9,
+                 $10, $11, $12, $13)
          returning id",
     )
     .bind(new.account_id)
@@ -144,6 +150,10 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, E
     .bind(key)
     .bind(new.snapshot.map(|snapshot| snapshot.bytes))
     .bind(new.snapshot.map(|snapshot| snapshot.sha256.as_slice()))
+    .bind(survey.map(|survey| survey.rows))
+    .bind(survey.map(|survey| &survey.columns))
+    .bind(survey.map(|survey| sqlx::types::Json(&survey.found)))
+    .bind(sqlx::types::Json(warnings))
     .fetch_one(&mut *tx)
     .await?;
     if new.definition.remove_missing && new.state != State::Draft {
@@ -352,6 +362,7 @@ pub async fn warn(tx: &mut PgConnection, id: i64, warning: &str) -> Result<(), E
 pub async fn begin_applying(tx: &mut PgConnection, id: i64, epoch: i64) -> Result<(), Error> {
     let begun = sqlx::query(
         "update imports set applying_at = coalesce(applying_at, now()), version = version + 1,
+             started_at = coalesce(started_at, now()),
              state = case when state = 'finishing' then state else 'applying' end
          where id = $1 and state in ('queued', 'preparing', 'applying', 'finishing')",
     )

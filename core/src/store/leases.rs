@@ -22,6 +22,8 @@ pub struct Claim {
     pub attempts: i32,
     /// Whether the import is small, as far as is known.
     pub small: bool,
+    /// Its database.
+    pub database_id: i64,
     /// Backends of the holder before, which may still be in the middle of something.
     pub old_backend_pids: Vec<i32>,
 }
@@ -31,16 +33,15 @@ pub struct Claim {
 pub async fn open(
     tx: &mut PgConnection,
     import_id: i64,
-    account_id: i64,
     verb: Verb,
     due: bool,
 ) -> Result<(), Error> {
     sqlx::query(
-        "insert into leases (import_id, account_id, verb, due_at, small)
-         values ($1, $2, $3, case when $4 then now() end, (select small from imports where id = $1))",
+        "insert into leases (import_id, account_id, database_id, small, verb, due_at)
+         select id, account_id, database_id, small, $2, case when $3 then now() end
+         from imports where id = $1",
     )
     .bind(import_id)
-    .bind(account_id)
     .bind(verb.as_str())
     .bind(due)
     .execute(tx)
@@ -49,12 +50,23 @@ pub async fn open(
 }
 
 /// What a free slot may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Wish {
     /// The job.
     pub verb: Verb,
     /// Only what is small: the last free slot is not given to an import that takes long.
     pub small_only: bool,
+    /// Databases whose small imports are left to whoever applies such ones already.
+    pub busy: Vec<i64>,
+}
+
+/// Whether lease `l` is due and fits a wish: `$1` is its verb, `$2` whether it must be small, `$3` the
+/// databases whose small imports are passed over.
+macro_rules! fits_wish {
+    () => {
+        "l.verb = $1 and l.due_at <= now() and (l.small or not $2)
+         and not (l.small and l.database_id = any($3))"
+    };
 }
 
 /// Claims what is due, fairly: of the account that has the fewest imports in work, the oldest.
@@ -62,19 +74,20 @@ pub struct Wish {
 /// where there is but one slot. Raises the epoch, so that whoever held it before can write no more.
 pub async fn claim_next(
     connection: &mut PgConnection,
-    wish: Wish,
+    wish: &Wish,
     holder: &str,
     lease: Duration,
 ) -> Result<Option<Claim>, Error> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query_as(concat!(
         "with recursive waiting as (
-             (select account_id from leases where verb = $1 and due_at <= now() and (small or not $4)
-              order by account_id limit 1)
+             (select account_id from leases l where ",
+        fits_wish!(),
+        " order by account_id limit 1)
              union all
              select (select l.account_id from leases l
-                     where l.verb = $1 and l.due_at <= now() and l.account_id > w.account_id
-                       and (l.small or not $4)
-                     order by l.account_id limit 1)
+                     where l.account_id > w.account_id and ",
+        fits_wish!(),
+        " order by l.account_id limit 1)
              from waiting w where w.account_id is not null
          ), fairest as (
              select w.account_id from waiting w where w.account_id is not null
@@ -83,33 +96,37 @@ pub async fn claim_next(
              limit 1
          ), next as (
              select l.import_id, l.backend_pids from leases l, fairest f
-             where l.verb = $1 and l.account_id = f.account_id and l.due_at <= now()
-               and (l.small or not $4)
-             order by l.import_id limit 1 for update of l skip locked
+             where l.account_id = f.account_id and ",
+        fits_wish!(),
+        " order by l.import_id limit 1 for update of l skip locked
          )
-         update leases l set epoch = l.epoch + 1, holder = $2, due_at = null,
-             held_until = now() + $3, renewed_at = now(), backend_pids = array[pg_backend_pid()],
+         update leases l set epoch = l.epoch + 1, holder = $4, due_at = null,
+             held_until = now() + $5, renewed_at = now(), backend_pids = array[pg_backend_pid()],
              waiting_for_turn = false
          from next n where l.import_id = n.import_id
-         returning l.import_id, l.epoch, l.attempts, l.small, n.backend_pids as old_backend_pids,
+         returning l.import_id, l.database_id, l.epoch, l.attempts, l.small,
+             n.backend_pids as old_backend_pids,
              case when l.rows_at_rescue > 0 then l.rescues else 0 end as rescues",
-    )
+    ))
     .bind(wish.verb.as_str())
+    .bind(wish.small_only)
+    .bind(&wish.busy)
     .bind(holder)
     .bind(interval(lease))
-    .bind(wish.small_only)
     .fetch_optional(connection)
     .await?)
 }
 
 /// Whether anything is due that the wish fits, be it locked by someone at this moment or not.
-pub async fn any_due(connection: &mut PgConnection, wish: Wish) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar(
-        "select exists (select from leases
-                        where verb = $1 and due_at <= now() and (small or not $2))",
-    )
+pub async fn any_due(connection: &mut PgConnection, wish: &Wish) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar(concat!(
+        "select exists (select from leases l where ",
+        fits_wish!(),
+        ")"
+    ))
     .bind(wish.verb.as_str())
     .bind(wish.small_only)
+    .bind(&wish.busy)
     .fetch_one(connection)
     .await?)
 }

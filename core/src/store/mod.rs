@@ -22,6 +22,7 @@ pub mod rejects;
 pub mod removal;
 pub mod requests;
 pub mod status;
+pub mod together;
 pub mod turns;
 pub mod typed;
 pub mod victims;

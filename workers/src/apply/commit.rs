@@ -3,7 +3,7 @@
 use longshore_core::error::{Class, Error};
 use longshore_core::import::{Failure, State};
 use longshore_core::plan::Plan;
-use longshore_core::store::chunks::{self, Span};
+use longshore_core::store::chunks::{self, Done, Span};
 use longshore_core::store::connect::lock_databases;
 use longshore_core::store::{endings, imports, leases, rejects, turns};
 use sqlx::{Connection, PgConnection};
@@ -130,6 +130,19 @@ pub(crate) async fn apply_within(
     name::protect_rejected(tx, target.plan, chunk, target.import_id).await?;
     outcome.rejects.sort_by_key(|reject| reject.number);
     Ok(outcome)
+}
+
+/// The same where an error of the data may end the transaction. None: a row was rejected.
+pub(crate) async fn apply_plainly(
+    tx: &mut PgConnection,
+    target: &Target<'_>,
+    chunk: &mut Chunk,
+) -> Result<Option<Done>, Error> {
+    fold_all_keys(tx, chunk).await?;
+    let mut pieces = Pieces::of(target, chunk, Numbers::default());
+    pieces.apply_whole(tx, &chunk.all_rows()).await?;
+    let outcome = pieces.outcome;
+    Ok(outcome.rejects.is_empty().then_some(outcome.done))
 }
 
 async fn go_on(tx: &mut PgConnection, target: &Target<'_>, last: bool) -> Result<Committed, Error> {

@@ -36,6 +36,36 @@ pub(crate) fn start(feed: Feed) -> mpsc::Receiver<Result<Chunk, Error>> {
     receiver
 }
 
+/// Reads a small payload to its end: one chunk, on the spot.
+pub(crate) fn read_at_once(
+    plan: &Plan,
+    definition: &Definition,
+    source: impl Read,
+) -> Result<Chunk, Error> {
+    let (reading, source) = reading::open(definition, source)?;
+    let mut reader = Reader::open(reading.format, source)?;
+    let mut row = Row::new();
+    let mut chunk = Chunk::new(Layout::new(plan), 1);
+    while !chunk.last {
+        add_next(&mut reader, plan, &mut row, &mut chunk)?;
+    }
+    Ok(chunk)
+}
+
+fn add_next(
+    reader: &mut Reader<impl Read>,
+    plan: &Plan,
+    row: &mut Row,
+    chunk: &mut Chunk,
+) -> Result<(), Error> {
+    match reader.next(row)? {
+        Step::Row => typing::add_row(plan, reader.columns(), row, chunk),
+        Step::Fault(fault) => typing::add_fault(fault, chunk),
+        Step::End => chunk.last = true,
+    }
+    Ok(())
+}
+
 fn read(feed: Feed, sender: &mpsc::Sender<Result<Chunk, Error>>) -> Result<(), Error> {
     let (reading, source) = reading::open(&feed.definition, feed.source)?;
     let mut reader = Reader::open(reading.format, source)?;
@@ -44,11 +74,7 @@ fn read(feed: Feed, sender: &mpsc::Sender<Result<Chunk, Error>>) -> Result<(), E
     let mut row = Row::new();
     let mut chunk = Chunk::new(layout.clone(), feed.first_row);
     loop {
-        match reader.next(&mut row)? {
-            Step::Row => typing::add_row(&feed.plan, reader.columns(), &row, &mut chunk),
-            Step::Fault(fault) => typing::add_fault(fault, &mut chunk),
-            Step::End => chunk.last = true,
-        }
+        add_next(&mut reader, &feed.plan, &mut row, &mut chunk)?;
         // Behind these rows it is judged for the first time whether too many are rejected.
         let is_judged = chunk.next_row == REJECTS_TOLERATED_ROWS + 1;
         if chunk.last

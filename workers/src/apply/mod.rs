@@ -20,6 +20,7 @@ pub(crate) mod pace;
 mod pieces;
 mod prepare;
 mod remove_missing;
+mod together;
 mod typing;
 mod version;
 mod whole;
@@ -33,7 +34,7 @@ use longshore_core::code::Code;
 use longshore_core::database::Database;
 use longshore_core::import::Reject;
 use longshore_core::plan::{self, Plan};
-use longshore_core::queue::Verb;
+use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::reading::Found;
 use longshore_core::store::connect::lock_database;
 use longshore_core::store::imports::Import;
@@ -46,18 +47,19 @@ use self::chunk::{Chunk, Layout};
 use self::commit::{Committed, Target};
 use self::feed::Feed;
 use self::pace::Pace;
+use crate::busy::Stay;
 use crate::context::Context;
 use crate::lease::Held;
 use crate::outcome::{FAILURES_MAX, Outcome, Stop, fail, fail_for, obey, wait_before_retry};
 use crate::rows;
 
 /// Works on an import until it is complete, has to wait, or cannot go on. Trouble that passes is
-/// waited out here, from the checkpoint each time.
+/// waited out here, from the checkpoint each time. `stay` ends where a small import goes alone.
 pub(crate) async fn run(
     context: &Context,
     connection: &mut PgConnection,
     claim: &Claim,
-    held: &Held,
+    (held, mut stay): (&Held, Option<Stay>),
 ) -> Result<Outcome, Stop> {
     let import = imports::find(connection, claim.import_id).await?;
     if import.state.is_final() {
@@ -85,7 +87,11 @@ pub(crate) async fn run(
         .map_err(|complaints| fail_for(&complaints))?
         .with_dates_of(&survey.found);
     job.found = survey.found;
-    job.ensure_indexes(connection, &plan).await?;
+    job.ensure_indexes(connection, &plan, &mut stay).await?;
+    if let Some(outcome) = job.apply_together(connection, &plan).await? {
+        return Ok(outcome);
+    }
+    job.go_alone(&mut stay).await;
     if !job.take_turn(connection, &plan).await? {
         return Ok(Outcome::WaitsForTurn);
     }
@@ -117,6 +123,17 @@ impl Job<'_> {
             )
         })?;
         Ok(self.context.payloads.read(&snapshot.rest).await?)
+    }
+
+    /// Leaves other small imports of the database to other slots, which passed them over so far.
+    async fn go_alone(&self, stay: &mut Option<Stay>) {
+        if stay.take().is_some() {
+            let (verb, id) = (Verb::Apply, self.import.id);
+            self.context
+                .queue
+                .ring(Lane::Express, Ticket { verb, id })
+                .await;
+        }
     }
 
     /// Begins to apply if it is this import's turn; otherwise gives the lease back until it is.

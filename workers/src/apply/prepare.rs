@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use longshore_core::definition::Action;
 use longshore_core::import::State;
-use longshore_core::plan::{self, Plan, Side};
+use longshore_core::plan::{Plan, Side};
 use longshore_core::reading::Found;
 use longshore_core::store::connect::own_connection;
 use longshore_core::store::imports::Survey;
@@ -13,6 +13,7 @@ use longshore_core::store::{imports, indexes, leases};
 use sqlx::{Connection, PgConnection};
 
 use super::{Job, reading_ended};
+use crate::busy::Stay;
 use crate::outcome::{Outcome, Stop, obey};
 use crate::survey::{self, Surveyed};
 
@@ -25,10 +26,7 @@ impl Job<'_> {
         if let Some(survey) = &self.import.survey {
             return Ok(ControlFlow::Continue(survey.clone()));
         }
-        let mut tx = connection.begin().await?;
-        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
-        imports::enter(&mut tx, self.import.id, State::Preparing).await?;
-        tx.commit().await?;
+        self.enter(connection, State::Preparing).await?;
         let surveyed = tokio::select! {
             surveyed = self.read_whole() => surveyed?,
             () = self.held.lost.cancelled() => return Err(Stop::LeaseLost),
@@ -44,22 +42,21 @@ impl Job<'_> {
                 return self.release(connection).await.map(ControlFlow::Break);
             }
         };
-        let Surveyed {
-            mut survey,
-            mut warnings,
-            dates,
-        } = surveyed;
-        if let Ok(plan) = plan::bind(&self.import.definition, self.database, &survey.columns) {
-            warnings.extend(plan.unknown_columns_in_words());
-            let (orders, notes) = plan.judge_dates(&dates).map_err(Stop::Fail)?;
-            survey.found.dates = orders;
-            warnings.extend(notes);
-        }
+        let settled = surveyed.settle(&self.import.definition, self.database);
+        let (survey, warnings) = settled.map_err(Stop::Fail)?;
         let mut tx = connection.begin().await?;
         leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
         imports::keep_survey(&mut tx, self.import.id, &survey, &warnings).await?;
         tx.commit().await?;
         Ok(ControlFlow::Continue(survey))
+    }
+
+    async fn enter(&self, connection: &mut PgConnection, state: State) -> Result<(), Stop> {
+        let mut tx = connection.begin().await?;
+        leases::fence(&mut tx, self.import.id, self.held.epoch).await?;
+        imports::enter(&mut tx, self.import.id, state).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Reads the payload to its end; a second time if it turns out to be in another encoding. A
@@ -93,6 +90,7 @@ impl Job<'_> {
         &self,
         connection: &mut PgConnection,
         plan: &Plan,
+        stay: &mut Option<Stay>,
     ) -> Result<(), Stop> {
         if plan.action == Action::Add {
             return Ok(());
@@ -101,19 +99,28 @@ impl Job<'_> {
             if plan.passes_over(place) {
                 continue;
             }
-            self.ensure_index(connection, side).await?;
+            self.ensure_index(connection, side, stay).await?;
             for group in &side.alternatives {
-                self.ensure_index(connection, &side.alternative(group))
+                self.ensure_index(connection, &side.alternative(group), stay)
                     .await?;
             }
         }
         Ok(())
     }
 
-    async fn ensure_index(&self, connection: &mut PgConnection, side: &Side) -> Result<(), Stop> {
+    async fn ensure_index(
+        &self,
+        connection: &mut PgConnection,
+        side: &Side,
+        stay: &mut Option<Stay>,
+    ) -> Result<(), Stop> {
         if !side.needs_index() || indexes::is_ready(connection, side).await? {
             return Ok(());
         }
+        // Building takes as long as the table is large.
+        self.go_alone(stay).await;
+        // An import whose survey was made at its acceptance begins with this.
+        self.enter(connection, State::Preparing).await?;
         // The profiles of a linked database are indexed on its account.
         let owner = match side.link {
             Some(_) => side.number.0,
