@@ -38,18 +38,21 @@ pub(crate) async fn show(
     let id = number(&id)?;
     let mut notice = app.notices.subscribe();
     let deadline = tokio::time::Instant::now() + wait(&query)?;
-    while tokio::time::Instant::now() < deadline && !is_settled(&app, caller.account_id, id).await?
-    {
-        if let Ok(false) = tokio::time::timeout_at(deadline, notice.of(id)).await {
-            break;
+    let asked = (caller.account_id, id);
+    if tokio::time::Instant::now() < deadline && !is_settled(&app, asked).await? {
+        while let Ok(true) = tokio::time::timeout_at(deadline, notice.of(id)).await {
+            let look = app.looks.at(&app.pool, asked).await?;
+            if look.status.state()?.is_settled() {
+                return status::answer(&look, &headers);
+            }
         }
     }
-    let look = app.looks.at(&app.pool, (caller.account_id, id)).await?;
+    let look = app.looks.at(&app.pool, asked).await?;
     status::answer(&look, &headers)
 }
 
 /// Whether there is nothing to wait for. Whoever waits holds no connection meanwhile.
-async fn is_settled(app: &App, account_id: i64, id: i64) -> Result<bool, Problem> {
+async fn is_settled(app: &App, (account_id, id): (i64, i64)) -> Result<bool, Problem> {
     let mut connection = app.pool.acquire().await?;
     Ok(store::is_settled(&mut connection, account_id, id).await?)
 }

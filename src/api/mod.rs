@@ -41,6 +41,7 @@ use longshore_core::payload::Payloads;
 use longshore_core::queue::Queue;
 use longshore_core::store::accounts;
 use longshore_core::store::connect;
+use longshore_core::store::schemas::Schemas;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +60,7 @@ pub struct App {
     pub(crate) notices: Notices,
     allowance: Allowance,
     pub(crate) looks: looks::Looks,
+    pub(crate) schemas: Schemas,
     streams: events::Streams,
     uses: Arc<Mutex<HashMap<String, Instant>>>,
 }
@@ -84,6 +86,7 @@ impl App {
             notices,
             allowance: Allowance::new(0, 0),
             looks: looks::Looks::default(),
+            schemas: Schemas::default(),
             streams: events::Streams::default(),
             uses: Arc::default(),
         }

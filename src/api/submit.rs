@@ -2,6 +2,8 @@
 //! lease and its idempotency key in one transaction. 202 only after the commit; Redis being down
 //! changes nothing.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -19,7 +21,8 @@ use longshore_core::payload::Payloads;
 use longshore_core::plan;
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::imports::{NewImport, Rest, Snapshot, Survey};
-use longshore_core::store::{databases, idempotency, imports, leases};
+use longshore_core::store::schemas::Schemas;
+use longshore_core::store::{idempotency, imports};
 use longshore_workers::survey::{self, Surveyed};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
@@ -97,28 +100,26 @@ impl Request {
         app.allowance
             .check_unfinished(&mut connection, self.account_id)
             .await?;
-        let (database, survey) = self.judge(&mut connection).await?;
+        let (database, survey) = self.judge(&mut connection, &app.schemas).await?;
         let snapshot = self.snapshot(&app.payloads).await?;
-        let mut tx = connection.begin().await?;
-        if let Some(key) = &self.key {
-            if !idempotency::lock(&mut tx, self.account_id, key).await? {
-                let detail = "The first request with this key is still running.";
-                return Err(problem(Code::IdempotencyInProgress, detail).retry_after(1));
+        let new = (&*database, snapshot.as_ref(), survey.as_ref());
+        let (id, verb) = match &self.key {
+            None if !self.definition.remove_missing => self.accept(&mut connection, new).await?,
+            key => {
+                let mut tx = connection.begin().await?;
+                if let Some(id) = self.replayed_meanwhile(&mut tx, &fingerprint).await? {
+                    drop(tx);
+                    drop(connection);
+                    return self.replay(app, id).await;
+                }
+                let (id, verb) = self.accept(&mut tx, new).await?;
+                if let Some(key) = key {
+                    idempotency::keep(&mut tx, self.account_id, key, (&fingerprint, id)).await?;
+                }
+                tx.commit().await?;
+                (id, verb)
             }
-            // Another request may have come in between; its lock is gone, its import is there.
-            if let Some(id) = self.replayed(&mut tx, &fingerprint).await? {
-                drop(tx);
-                drop(connection);
-                return self.replay(app, id).await;
-            }
-        }
-        let (id, verb) = self
-            .accept(&mut tx, &database, (snapshot.as_ref(), survey.as_ref()))
-            .await?;
-        if let Some(key) = &self.key {
-            idempotency::keep(&mut tx, self.account_id, key, (&fingerprint, id)).await?;
-        }
-        tx.commit().await?;
+        };
         drop(connection);
         if let Some(verb) = verb {
             app.queue.ring(self.lane(), Ticket { verb, id }).await;
@@ -159,6 +160,21 @@ impl Request {
         Ok(Some(known.import_id))
     }
 
+    /// The same under the key's lock, behind which another request may have come in between.
+    async fn replayed_meanwhile(
+        &self,
+        tx: &mut PgConnection,
+        fingerprint: &[u8],
+    ) -> Result<Option<i64>, Problem> {
+        if let Some(key) = &self.key
+            && !idempotency::lock(tx, self.account_id, key).await?
+        {
+            let detail = "The first request with this key is still running.";
+            return Err(problem(Code::IdempotencyInProgress, detail).retry_after(1));
+        }
+        self.replayed(tx, fingerprint).await
+    }
+
     async fn replay(&self, app: &App, id: i64) -> Result<Response, Problem> {
         let mut response = self.answer(app, id).await?;
         response
@@ -180,9 +196,10 @@ impl Request {
     async fn judge(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<(Database, Option<Kept>), Problem> {
+        schemas: &Schemas,
+    ) -> Result<(Arc<Database>, Option<Kept>), Problem> {
         let name = &self.definition.database;
-        let database = match databases::find(connection, self.account_id, name).await {
+        let database = match schemas.find(connection, self.account_id, name).await {
             Err(Error::NotFound(_)) => {
                 let detail = format!("This account has no database {name:?}.");
                 return Err(Complaint::new(Code::UnknownDatabase, "/database", detail).into());
@@ -267,9 +284,8 @@ impl Request {
 
     async fn accept(
         &self,
-        tx: &mut PgConnection,
-        database: &Database,
-        (snapshot, survey): (Option<&Snapshot>, Option<&Kept>),
+        connection: &mut PgConnection,
+        (database, snapshot, survey): (&Database, Option<&Snapshot>, Option<&Kept>),
     ) -> Result<(i64, Option<Verb>), Problem> {
         let verb = match (snapshot, &self.definition.location) {
             (Some(_), _) => Some(Verb::Apply),
@@ -284,11 +300,9 @@ impl Request {
             state: starts.map_or(import::State::Draft, |_| import::State::Queued),
             snapshot,
             survey,
+            verb: verb.unwrap_or(Verb::Apply),
         };
-        let id = imports::accept(tx, &new).await?;
-        let verb = verb.unwrap_or(Verb::Apply);
-        leases::open(tx, id, verb, starts.is_some()).await?;
-        Ok((id, starts))
+        Ok((imports::accept(connection, &new).await?, starts))
     }
 
     /// What surely is small goes before what may be large.

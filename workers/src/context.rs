@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use longshore_core::payload::Payloads;
 use longshore_core::queue::Queue;
+use longshore_core::store::schemas::Schemas;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     /// Connections with the planner settings that matching needs.
     pub(crate) pool: PgPool,
     pub(crate) queue: Queue,
+    pub(crate) schemas: Schemas,
     pub(crate) payloads: Payloads,
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) keeper: Keeper,

@@ -12,6 +12,7 @@ use longshore_core::payload::Payloads;
 use longshore_core::queue::{Lane, Queue, Ticket, Verb};
 use longshore_core::store::connect::{lock_database, worker_pool};
 use longshore_core::store::leases::{self, Claim, Wish};
+use longshore_core::store::schemas::Schemas;
 use longshore_core::store::{endings, imports, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
@@ -85,6 +86,7 @@ impl Worker {
             database_url: settings.database_url.clone(),
             pool: worker_pool(&settings.database_url, &holder, connections_max)?,
             queue: settings.queue.clone(),
+            schemas: Schemas::default(),
             payloads: settings.payloads.clone(),
             outbound: Arc::new(Outbound::new(settings.addresses.clone())?),
             keeper: Keeper::default(),

@@ -43,10 +43,28 @@ pub fn options(database_url: &str, name: &str) -> Result<PgConnectOptions, Error
     Ok(options)
 }
 
+/// A connection that was in use so lately is taken to be there still.
+const TRUSTED_FOR: Duration = Duration::from_millis(100);
+
+/// A pool that asks a connection whether it is still there, unless it was in use just now: a server
+/// that went away costs a request or two, and a busy service does not ask twice for everything.
+fn pool(connections_max: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .test_before_acquire(false)
+        .before_acquire(|connection, was| {
+            Box::pin(async move {
+                if was.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
 /// A pool for the doors: short waits, so that a database that is down is said at once.
 pub fn door_pool(database_url: &str, connections_max: u32) -> Result<PgPool, Error> {
-    Ok(PgPoolOptions::new()
-        .max_connections(connections_max)
+    Ok(pool(connections_max)
         .acquire_timeout(Duration::from_secs(3))
         .connect_lazy_with(options(database_url, "longshore-serve")?))
 }
@@ -65,8 +83,7 @@ pub fn worker_pool(
         // Compiling a statement takes longer than a chunk does.
         ("jit", "off"),
     ]);
-    Ok(PgPoolOptions::new()
-        .max_connections(connections_max)
+    Ok(pool(connections_max)
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(options))
 }

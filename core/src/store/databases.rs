@@ -41,8 +41,9 @@ pub struct NewCollection {
 
 /// What every database row is read as.
 #[derive(FromRow)]
-struct DatabaseRow {
-    id: i64,
+pub(super) struct DatabaseRow {
+    pub(super) id: i64,
+    pub(super) schema_version: i64,
     account_id: i64,
     name: String,
     created_at: DateTime<Utc>,
@@ -88,34 +89,58 @@ pub async fn find(
     account_id: i64,
     id_or_name: &str,
 ) -> Result<Database, Error> {
+    let row = row(connection, account_id, id_or_name).await?;
+    complete(connection, row).await
+}
+
+/// The database's own row, by its id or name.
+pub(super) async fn row(
+    connection: &mut PgConnection,
+    account_id: i64,
+    id_or_name: &str,
+) -> Result<DatabaseRow, Error> {
     // Postgres takes no text with NUL, and no name has one.
     if id_or_name.contains('\0') {
         return Err(Error::NotFound("database"));
     }
     let row: Option<DatabaseRow> = sqlx::query_as(
-        "select id, account_id, name, created_at from databases
+        "select id, account_id, name, created_at, schema_version from databases
          where account_id = $1 and (id = $2 or lower(name) = lower($3))
          order by (id = $2) is true desc limit 1",
     )
     .bind(account_id)
     .bind(parse(Kind::Database, id_or_name))
     .bind(id_or_name)
-    .fetch_optional(&mut *connection)
+    .fetch_optional(connection)
     .await?;
-    complete(connection, row.ok_or(Error::NotFound("database"))?).await
+    row.ok_or(Error::NotFound("database"))
 }
 
 /// The database of this number, whoever it belongs to: for workers.
 pub async fn by_number(connection: &mut PgConnection, number: i64) -> Result<Database, Error> {
-    let row: Option<DatabaseRow> =
-        sqlx::query_as("select id, account_id, name, created_at from databases where id = $1")
-            .bind(number)
-            .fetch_optional(&mut *connection)
-            .await?;
-    complete(connection, row.ok_or(Error::NotFound("database"))?).await
+    let row = row_by_number(connection, number).await?;
+    complete(connection, row).await
 }
 
-async fn complete(connection: &mut PgConnection, row: DatabaseRow) -> Result<Database, Error> {
+/// Its own row.
+pub(super) async fn row_by_number(
+    connection: &mut PgConnection,
+    number: i64,
+) -> Result<DatabaseRow, Error> {
+    let row: Option<DatabaseRow> = sqlx::query_as(
+        "select id, account_id, name, created_at, schema_version from databases where id = $1",
+    )
+    .bind(number)
+    .fetch_optional(connection)
+    .await?;
+    row.ok_or(Error::NotFound("database"))
+}
+
+/// The database with all that belongs to its schema.
+pub(super) async fn complete(
+    connection: &mut PgConnection,
+    row: DatabaseRow,
+) -> Result<Database, Error> {
     let collections: Vec<(i64, String)> =
         sqlx::query_as("select id, name from collections where database_id = $1 order by id")
             .bind(row.id)

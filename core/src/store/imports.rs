@@ -6,6 +6,7 @@ use sqlx::{FromRow, PgConnection};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::import::State;
+use crate::queue::Verb;
 use crate::reading::Found;
 use crate::store::{leases, removal};
 
@@ -124,9 +125,12 @@ pub struct NewImport<'a> {
     pub snapshot: Option<&'a Snapshot>,
     /// What the survey of an inline payload found, with its warnings.
     pub survey: Option<&'a (Survey, Vec<String>)>,
+    /// The job that it waits for.
+    pub verb: Verb,
 }
 
-/// Keeps a new import; its acceptance gives it its turn.
+/// Keeps a new import with its lease, which is due at once unless it is a draft; its acceptance gives
+/// it its turn. One statement, that commits by itself where nothing else belongs to it.
 pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, Error> {
     let (inline, key) = rest_columns(new.snapshot);
     let survey = new.survey.map(|(survey, _)| survey);
@@ -134,12 +138,17 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, E
     let definition = serde_json::to_value(new.definition)
         .map_err(|error| Error::Unreadable(error.to_string()))?;
     let id = sqlx::query_scalar(
-        "insert into imports (account_id, database_id, name, state, definition, turn,
-                              payload_inline, payload_key, payload_bytes, payload_sha256,
-                              rows_total, columns, found, warnings)
-         values ($1, $2, $3, $4, $5, case when $4 <> 'draft' then nextval('turns') end, $6, $7, $8, $9,
-                 $10, $11, $12, $13)
-         returning id",
+        "with accepted as (
+             insert into imports (account_id, database_id, name, state, definition, turn,
+                                  payload_inline, payload_key, payload_bytes, payload_sha256,
+                                  rows_total, columns, found, warnings)
+             values ($1, $2, $3, $4, $5, case when $4 <> 'draft' then nextval('turns') end, $6, $7,
+                     $8, $9, $10, $11, $12, $13)
+             returning id, account_id, database_id, small
+         )
+         insert into leases (import_id, account_id, database_id, small, verb, due_at)
+         select id, account_id, database_id, small, $14, case when $4 <> 'draft' then now() end
+         from accepted returning import_id",
     )
     .bind(new.account_id)
     .bind(new.database_id)
@@ -154,6 +163,7 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<i64, E
     .bind(survey.map(|survey| &survey.columns))
     .bind(survey.map(|survey| sqlx::types::Json(&survey.found)))
     .bind(sqlx::types::Json(warnings))
+    .bind(new.verb.as_str())
     .fetch_one(&mut *tx)
     .await?;
     if new.definition.remove_missing && new.state != State::Draft {

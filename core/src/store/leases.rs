@@ -28,27 +28,6 @@ pub struct Claim {
     pub old_backend_pids: Vec<i32>,
 }
 
-/// Makes the lease of an import that was just accepted. It is due at once, unless `verb` is none:
-/// then nothing can be done yet.
-pub async fn open(
-    tx: &mut PgConnection,
-    import_id: i64,
-    verb: Verb,
-    due: bool,
-) -> Result<(), Error> {
-    sqlx::query(
-        "insert into leases (import_id, account_id, database_id, small, verb, due_at)
-         select id, account_id, database_id, small, $2, case when $3 then now() end
-         from imports where id = $1",
-    )
-    .bind(import_id)
-    .bind(verb.as_str())
-    .bind(due)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
 /// What a free slot may take.
 #[derive(Debug, Clone)]
 pub struct Wish {

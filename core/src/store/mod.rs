@@ -21,6 +21,7 @@ pub mod profiles;
 pub mod rejects;
 pub mod removal;
 pub mod requests;
+pub mod schemas;
 pub mod status;
 pub mod together;
 pub mod turns;

@@ -39,7 +39,7 @@ use longshore_core::reading::Found;
 use longshore_core::store::connect::lock_database;
 use longshore_core::store::imports::Import;
 use longshore_core::store::leases::{self, Claim};
-use longshore_core::store::{chunks, databases, imports, removal, turns};
+use longshore_core::store::{chunks, imports, removal, turns};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 
@@ -68,7 +68,8 @@ pub(crate) async fn run(
     if let Some(outcome) = obey(connection, &import, held.epoch).await? {
         return Ok(outcome);
     }
-    let database = databases::by_number(connection, import.database_id).await?;
+    let schemas = &context.schemas;
+    let database = schemas.by_number(connection, import.database_id).await?;
     let mut job = Job {
         context,
         import: &import,
