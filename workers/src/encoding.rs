@@ -75,12 +75,24 @@ impl Evidence {
     }
 
     fn count(&mut self, bytes: &[u8]) {
+        // Nearly always all of it is UTF-8, which this finds several times as fast.
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            self.valid += leads(text);
+            return;
+        }
         for chunk in bytes.utf8_chunks() {
-            let leads = chunk.valid().bytes().filter(|byte| *byte >= 0xC0);
-            self.valid += leads.count() as u64;
+            self.valid += leads(chunk.valid());
             self.invalid += u64::from(!chunk.invalid().is_empty());
         }
     }
+}
+
+/// How many sequences beyond ASCII there are. Counted in parts for which a byte suffices: many bytes
+/// are then counted by one instruction.
+fn leads(text: &str) -> u64 {
+    let parts = text.as_bytes().chunks(usize::from(u8::MAX));
+    let leads = |part: &[u8]| part.iter().map(|byte| u8::from(*byte >= 0xC0)).sum::<u8>();
+    parts.map(|part| u64::from(leads(part))).sum()
 }
 
 /// How many bytes at the end begin a sequence that is not complete yet.
@@ -156,6 +168,17 @@ mod tests {
         let mut mixed = "Zoë;Köln;Müller;Málaga\n".repeat(3).into_bytes();
         mixed.extend_from_slice(&WINDOWS_1252.encode("Zoë;Köln;Müller;Málaga\n").0);
         assert_eq!(seen(&mixed, 5).verdict(), None);
+    }
+
+    #[test]
+    fn sequences_are_counted_however_many_there_are() {
+        for count in [0, 1, 254, 255, 256, 257, 10_000] {
+            assert_eq!(leads(&"é".repeat(count)), count as u64);
+            assert_eq!(
+                seen("né".repeat(count).as_bytes(), 1_000).valid,
+                count as u64
+            );
+        }
     }
 
     proptest! {

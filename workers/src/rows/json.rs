@@ -52,7 +52,7 @@ impl Array {
     }
 
     pub(super) fn columns(&self) -> &[String] {
-        self.objects.columns.names()
+        self.objects.columns()
     }
 
     pub(super) fn next<R: Read>(
@@ -101,7 +101,7 @@ impl Array {
     fn find<R: Read>(&mut self, window: &mut Window<R>) -> Result<Found, Error> {
         loop {
             let held = window.held();
-            match self.objects.syntax.value(held.bytes, false) {
+            match self.objects.find(held.bytes, false) {
                 Ok(found) if found.bytes <= ROW_BYTES_MAX => return Ok(found),
                 Err(Stop::Short) if held.bytes.len() <= ROW_BYTES_MAX => {
                     if held.ended {

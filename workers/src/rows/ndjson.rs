@@ -49,7 +49,7 @@ impl Lines {
     }
 
     pub(super) fn columns(&self) -> &[String] {
-        self.objects.columns.names()
+        self.objects.columns()
     }
 
     pub(super) fn next<R: Read>(
@@ -85,14 +85,10 @@ impl Lines {
     fn value(&mut self, text: &[u8], blank: usize) -> Result<Found, Stop> {
         let behind = |at: usize| blank + at;
         let value = &text[blank..];
-        let found = self
-            .objects
-            .syntax
-            .value(value, true)
-            .map_err(|stop| match stop {
-                Stop::Bad(at, hint) => Stop::Bad(behind(at), hint),
-                Stop::Short => Stop::Short,
-            })?;
+        let found = self.objects.find(value, true).map_err(|stop| match stop {
+            Stop::Bad(at, hint) => Stop::Bad(behind(at), hint),
+            Stop::Short => Stop::Short,
+        })?;
         let rest = &value[found.bytes..];
         match rest.iter().position(|byte| !is_white(*byte)) {
             Some(at) => Err(Stop::Bad(

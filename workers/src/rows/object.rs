@@ -9,19 +9,27 @@ use super::damage::Damage;
 use super::fault::{Fault, excerpt, field_too_long, invalid_utf8};
 use super::row::{Kind, Row, Slot};
 use super::syntax::{Found, Member, Syntax};
-use super::token::unescape;
+use super::token::{Stop, unescape};
 
 /// Makes rows of objects.
 #[derive(Default)]
 pub(super) struct Objects {
-    pub(super) syntax: Syntax,
-    pub(super) columns: Columns,
+    syntax: Syntax,
+    columns: Columns,
     name: String,
-    guess: usize,
 }
 
 impl Objects {
-    /// Fills the row from the value that [`Syntax::value`] has just found. `offset` is the place
+    pub(super) fn columns(&self) -> &[String] {
+        self.columns.names()
+    }
+
+    /// Finds the value that starts with the first byte, see [`Syntax::value`].
+    pub(super) fn find(&mut self, bytes: &[u8], whole: bool) -> Result<Found, Stop> {
+        self.syntax.value(bytes, whole, &self.columns)
+    }
+
+    /// Fills the row from the value that [`Objects::find`] has just found. `offset` is the place
     /// of its first byte in the payload.
     pub(super) fn fill(
         &mut self,
@@ -65,14 +73,16 @@ impl Objects {
         row.text.push_str(text);
         row.slots.clear();
         row.slots.resize(self.columns.names().len(), Slot::ABSENT);
-        self.guess = 0;
         for index in 0..self.syntax.members.len() {
             let member = self.syntax.members[index];
             if member.name.range().len() > CELL_BYTES_MAX {
                 let name = text.get(member.name.range()).unwrap_or_default();
                 return Ok(Some(field_too_long(row, name.as_bytes())));
             }
-            let column = self.column(text, &member)?;
+            let column = match member.column {
+                Some(column) => column as usize,
+                None => self.column(text, &member)?,
+            };
             let fault = place(text, row, &member, column);
             if let Some(fault) = fault {
                 return Ok(Some(fault.of(self.columns.names().get(column))));
@@ -81,7 +91,7 @@ impl Objects {
         Ok(None)
     }
 
-    #[inline]
+    /// The column of a member that was not known when it was read.
     fn column(&mut self, text: &str, member: &Member) -> Result<usize, Damage> {
         let written = text.get(member.name.range()).unwrap_or_default();
         let name = if member.name_escaped {
@@ -91,9 +101,7 @@ impl Objects {
         } else {
             written
         };
-        let column = self.columns.number(name, self.guess)?;
-        self.guess = column + 1;
-        Ok(column)
+        self.columns.number(name)
     }
 
     fn not_utf8(&self, bytes: &[u8], row: &Row, at: usize, offset: u64) -> Fault {

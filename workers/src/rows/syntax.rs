@@ -3,6 +3,7 @@
 
 use longshore_core::limits::{COLUMNS_MAX, JSON_DEPTH_MAX};
 
+use super::columns::Columns;
 use super::row::{Kind, Slot};
 use super::token::{Cursor, Stop};
 
@@ -12,6 +13,8 @@ pub(super) struct Member {
     /// The name, without its quotes.
     pub(super) name: Slot,
     pub(super) name_escaped: bool,
+    /// The column of that name, if an earlier row had it. A name with escapes is not looked up.
+    pub(super) column: Option<u32>,
     /// The value; a string without its quotes.
     pub(super) value: Slot,
     pub(super) value_escaped: bool,
@@ -36,7 +39,13 @@ pub(super) struct Found {
 
 impl Syntax {
     /// Reads the value that starts with the first byte. `whole`: the value must end with the bytes.
-    pub(super) fn value(&mut self, bytes: &[u8], whole: bool) -> Result<Found, Stop> {
+    /// `columns` are those of the rows before it.
+    pub(super) fn value(
+        &mut self,
+        bytes: &[u8],
+        whole: bool,
+        columns: &Columns,
+    ) -> Result<Found, Stop> {
         self.members.clear();
         self.too_deep = None;
         let mut cursor = Cursor {
@@ -46,7 +55,7 @@ impl Syntax {
         };
         let object = cursor.peek()? == b'{';
         if object {
-            self.row(&mut cursor)?;
+            self.row(&mut cursor, columns)?;
         } else {
             self.member_value(&mut cursor)?;
         }
@@ -56,21 +65,27 @@ impl Syntax {
         })
     }
 
-    fn row(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn row(&mut self, cursor: &mut Cursor<'_>, columns: &Columns) -> Result<(), Stop> {
         cursor.at += 1;
         cursor.white();
         if cursor.peek()? == b'}' {
             cursor.at += 1;
             return Ok(());
         }
+        let mut expected = 0;
         loop {
-            let (name, name_escaped) = member_name(cursor)?;
-            let (value, value_escaped) = self.member_value(cursor)?;
+            let name = member_name(cursor, columns, &mut expected)?;
+            // Places are put together here and not handed up: stored in halves and loaded as a
+            // whole at once, they would keep the processor waiting.
+            let start = cursor.at;
+            let (kind, value_escaped) = self.member_value(cursor)?;
+            let quote = usize::from(kind == Kind::Text);
             if self.members.len() <= COLUMNS_MAX {
                 self.members.push(Member {
-                    name,
-                    name_escaped,
-                    value,
+                    name: Slot::new(name.start, name.end, Kind::Text),
+                    name_escaped: name.escaped,
+                    column: name.column,
+                    value: Slot::new(start + quote, cursor.at - quote, kind),
                     value_escaped,
                 });
             }
@@ -86,24 +101,13 @@ impl Syntax {
         }
     }
 
+    /// Moves behind a value; true for a string with escapes.
     #[inline]
-    fn member_value(&mut self, cursor: &mut Cursor<'_>) -> Result<(Slot, bool), Stop> {
-        let start = cursor.at;
+    fn member_value(&mut self, cursor: &mut Cursor<'_>) -> Result<(Kind, bool), Stop> {
         match cursor.peek()? {
-            bracket @ (b'[' | b'{') => {
-                self.nested(cursor)?;
-                let kind = if bracket == b'[' {
-                    Kind::List
-                } else {
-                    Kind::Object
-                };
-                Ok((Slot::new(start, cursor.at, kind), false))
-            }
-            _ => {
-                let (kind, escaped) = cursor.scalar()?;
-                let quote = usize::from(kind == Kind::Text);
-                Ok((Slot::new(start + quote, cursor.at - quote, kind), escaped))
-            }
+            b'[' => self.nested(cursor).map(|()| (Kind::List, false)),
+            b'{' => self.nested(cursor).map(|()| (Kind::Object, false)),
+            _ => cursor.scalar(),
         }
     }
 
@@ -122,7 +126,8 @@ impl Syntax {
             match self.open.last() {
                 None => return Ok(()),
                 Some(b'}') => {
-                    member_name(cursor)?;
+                    name(cursor)?;
+                    colon(cursor)?;
                 }
                 Some(_) => {}
             }
@@ -163,25 +168,71 @@ impl Syntax {
     }
 }
 
-/// Moves behind a member's name and its colon, to its value.
+/// A member's name, without its quotes.
+struct Name {
+    start: usize,
+    end: usize,
+    escaped: bool,
+    column: Option<u32>,
+}
+
+/// Moves behind the name of a member of a row and its colon, to its value. `expected` is the column
+/// that follows the one before it.
 #[inline]
-fn member_name(cursor: &mut Cursor<'_>) -> Result<(Slot, bool), Stop> {
+fn member_name(
+    cursor: &mut Cursor<'_>,
+    columns: &Columns,
+    expected: &mut usize,
+) -> Result<Name, Stop> {
+    let start = cursor.at + 1;
+    if let Some(bytes) = columns.begins(*expected, cursor.rest()) {
+        cursor.at += bytes;
+        let name = Name {
+            start,
+            end: cursor.at - 2,
+            escaped: false,
+            column: Some(*expected as u32),
+        };
+        *expected += 1;
+        cursor.white();
+        return Ok(name);
+    }
+    let escaped = name(cursor)?;
+    let end = cursor.at - 1;
+    colon(cursor)?;
+    let written = cursor.bytes.get(start..end).filter(|_| !escaped);
+    let column = written.and_then(|name| columns.known(name));
+    *expected = column.unwrap_or(*expected) + 1;
+    Ok(Name {
+        start,
+        end,
+        escaped,
+        column: column.map(|column| column as u32),
+    })
+}
+
+/// Moves behind a name; true if it holds escapes.
+#[inline]
+fn name(cursor: &mut Cursor<'_>) -> Result<bool, Stop> {
     match cursor.peek()? {
         b'"' => {}
         b'/' | b'#' => return cursor.bad("JSON has no comments"),
         b'\'' => return cursor.bad("names have double quotes, not single ones"),
         _ => return cursor.bad("a name in double quotes was expected"),
     }
-    let start = cursor.at + 1;
-    let escaped = cursor.string()?;
-    let name = Slot::new(start, cursor.at - 1, Kind::Text);
+    cursor.string()
+}
+
+/// Moves behind the colon of a name, to the value.
+#[inline]
+fn colon(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
     cursor.white();
     if cursor.peek()? != b':' {
         return cursor.bad("a colon was expected after the name");
     }
     cursor.at += 1;
     cursor.white();
-    Ok((name, escaped))
+    Ok(())
 }
 
 /// Moves from a comma to what follows.

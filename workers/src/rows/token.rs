@@ -20,23 +20,44 @@ pub(super) struct Cursor<'a> {
     pub(super) whole: bool,
 }
 
-/// Bytes that a string may hold as they are.
-const PLAIN: [bool; 256] = {
-    let mut plain = [true; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        plain[byte] = false;
-        byte += 1;
+/// Eight bytes of this value.
+const fn eight(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// Marks the high bit of bytes that a string may not hold as they are: quotes, backslashes and
+/// controls. The lowest mark is right; one above it may be the borrow of a subtraction.
+#[inline]
+fn marks(word: u64) -> u64 {
+    let zeros = |word: u64| word.wrapping_sub(eight(1)) & !word;
+    let controls = word.wrapping_sub(eight(0x20)) & !word;
+    (zeros(word ^ eight(b'"')) | zeros(word ^ eight(b'\\')) | controls) & eight(0x80)
+}
+
+/// How many bytes at the start a string may hold as they are. Looks at eight at once.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return place * 8 + (marks.trailing_zeros() / 8) as usize;
+        }
     }
-    plain[b'"' as usize] = false;
-    plain[b'\\' as usize] = false;
-    plain
-};
+    let is_plain = |byte: &&u8| marks(eight(**byte)) == 0;
+    words.len() * 8 + tail.iter().take_while(is_plain).count()
+}
 
 impl Cursor<'_> {
     #[inline]
     pub(super) fn peek(&self) -> Result<u8, Stop> {
         self.bytes.get(self.at).copied().ok_or(Stop::Short)
+    }
+
+    /// The bytes that were not read yet.
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     #[inline]
@@ -70,9 +91,7 @@ impl Cursor<'_> {
         self.at += 1;
         let mut escaped = false;
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = rest.iter().position(|byte| !PLAIN[usize::from(*byte)]);
-            self.at += plain.unwrap_or(rest.len());
+            self.at += plain(self.rest());
             match self.peek()? {
                 b'"' => {
                     self.at += 1;

@@ -57,6 +57,38 @@ fn columns_are_numbered_as_they_appear_and_missing_members_are_absent() {
 }
 
 #[test]
+fn members_are_told_apart_whatever_order_the_rows_before_had() {
+    let reading = json(
+        r#"[{"a":1,"ab":2,"b":3},{"ab":4},{"b":5,"a":6},{"a" :7, "ab" : 8},{"\u0061":9,"b":10},{"abc":11}]"#,
+    );
+    assert_eq!(reading.columns, ["a", "ab", "b", "abc"]);
+    assert_eq!(
+        reading.cells(),
+        [
+            vec!["~1", "~2", "~3"],
+            vec!["~", "~4", "~"],
+            vec!["~6", "~", "~5"],
+            vec!["~7", "~8", "~"],
+            vec!["~9", "~", "~10"],
+            vec!["~", "~", "~", "~11"],
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_takes_escapes_is_never_met_without_them() {
+    assert_eq!(code(r#"[{"a\"b":1},{"a"b":1}]"#), Some(Code::InvalidJson));
+    assert_eq!(
+        code("[{\"a\\nb\":1},{\"a\nb\":1}]"),
+        Some(Code::InvalidJson)
+    );
+    assert_eq!(
+        json(r#"[{"a\\b":1},{"a\b":1}]"#).columns,
+        ["a\\b", "a\u{8}"]
+    );
+}
+
+#[test]
 fn escapes_are_resolved() {
     let reading =
         json(r#"[{"a":"\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00\u0000é","b":"x","c\n":"\u0041"}]"#);

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::super::token::plain;
 use super::super::window::Window;
 use super::*;
 
@@ -244,6 +245,40 @@ proptest! {
         prop_assert_eq!(&read_values(Format::Json, &text.unwrap()), &objects);
         let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
         prop_assert_eq!(&read_values(Format::Ndjson, &lines), &objects);
+    }
+
+    /// What earlier rows had only ever spares work.
+    #[test]
+    fn a_row_says_the_same_behind_others_as_alone(objects in objects(), spaced in any::<bool>()) {
+        let written = |object: &Value| match spaced {
+            true => serde_json::to_string_pretty(object).unwrap().replace("\": ", "\" : "),
+            false => object.to_string(),
+        };
+        let rows: Vec<String> = objects.iter().map(written).collect();
+        let all = read(Format::Json, format!("[{}]", rows.join(",")));
+        prop_assert_eq!(&all.damage, &None);
+        prop_assert_eq!(all.rows.len(), rows.len());
+        for (row, (_, _, cells)) in rows.iter().zip(&all.rows) {
+            let alone = read(Format::Json, format!("[{row}]"));
+            let named = |columns: &[String], cells: &[String]| {
+                let mut named: Vec<_> = columns.iter().cloned().zip(cells.iter().cloned()).collect();
+                named.retain(|(_, cell)| cell != "~");
+                named.sort();
+                named
+            };
+            prop_assert_eq!(named(&all.columns, cells), named(&alone.columns, &alone.rows[0].2));
+        }
+    }
+
+    #[test]
+    fn a_string_goes_on_as_long_as_its_bytes_are_plain(
+        bytes in prop::collection::vec(prop_oneof![8 => 0x20..=0xFF_u8, 1 => any::<u8>()], 0..60),
+    ) {
+        let is_special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+        for from in 0..=bytes.len() {
+            let rest = &bytes[from..];
+            prop_assert_eq!(plain(rest), rest.iter().position(is_special).unwrap_or(rest.len()));
+        }
     }
 
     /// Our own judge of JSON against another's, on text that is nearly JSON.
