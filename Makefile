@@ -4,10 +4,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench docs audit fmt clean
+.PHONY: help demo up test check bench bench-parts docs audit fmt clean
 
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Start everything, import a file, show what came of it
 	@tools/need.sh run
@@ -32,6 +32,10 @@ check: ## Formatting, lints and documentation, warnings refused
 bench: ## Longshore against an expert's SQL, on the same Postgres; ROWS=100000 is the short form
 	@tools/need.sh run
 	$(CARGO) bench --bench against_sql
+
+bench-parts: ## Readers, typing and the encoding for COPY, each against a bare parser; no servers
+	@tools/need.sh build
+	$(CARGO) bench -p longshore-workers --features bench --bench parts
 
 docs: ## Write docs/errors.md anew from the code
 	LONGSHORE_WRITE_DOCS=1 $(CARGO) test --features planted-bugs --test it -- accounting::the_page_of_errors

@@ -18,3 +18,7 @@ pub mod rows;
 pub mod survey;
 mod sweep;
 pub mod work;
+
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use apply::parts;

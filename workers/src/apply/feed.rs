@@ -52,7 +52,8 @@ pub(crate) fn read_at_once(
     Ok(chunk)
 }
 
-fn add_next(
+/// Adds the next row to the chunk, or makes it the last one if there is none.
+pub(crate) fn add_next(
     reader: &mut Reader<impl Read>,
     plan: &Plan,
     row: &mut Row,

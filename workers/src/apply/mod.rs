@@ -17,6 +17,8 @@ mod links;
 mod name;
 mod numbers;
 pub(crate) mod pace;
+#[cfg(feature = "bench")]
+pub mod parts;
 mod pieces;
 mod prepare;
 mod remove_missing;
