@@ -62,6 +62,7 @@ async fn main() {
         .memory("peak memory so far", bench.service.peak_memory_kib());
     bench.formats().await;
     bench.one_bad_row().await;
+    bench.beside().await;
     bench
         .small(Duration::from_secs(setting("SECONDS", 30)))
         .await;
@@ -155,6 +156,16 @@ impl Bench {
         let pair = (median(&with), median(&without));
         self.report
             .ratio("one bad row in 100,000 / clean", pair, 1.05);
+    }
+
+    /// One row at a time into the database that a large import goes into.
+    async fn beside(&mut self) {
+        let database = self.service.database("beside").await;
+        let file = &self.files.first;
+        let large = self.service.begin(&database, file, "csv").await;
+        let meanwhile = (database.as_str(), large.as_str());
+        small::beside(&self.service, meanwhile, &mut self.report).await;
+        self.service.wait_for(&large).await;
     }
 
     async fn small(&mut self, time: Duration) {

@@ -106,6 +106,12 @@ impl Service {
 
     /// Uploads a file and waits until it is imported.
     pub(crate) async fn import(&self, database: &str, file: &Path, format: &str) -> Value {
+        let id = self.begin(database, file, format).await;
+        self.wait_for(&id).await
+    }
+
+    /// Uploads a file; its import begins. Returns its id.
+    pub(crate) async fn begin(&self, database: &str, file: &Path, format: &str) -> String {
         let definition = json!({"database": database, "action": "update_or_add",
             "key_fields": ["email"], "format": format});
         let draft = self.post("/imports", &definition).await;
@@ -118,7 +124,13 @@ impl Service {
                 .body(bytes),
         )
         .await;
-        self.wait_for(id).await
+        id.to_owned()
+    }
+
+    /// Whether an import is not at its end yet.
+    pub(crate) async fn is_running(&self, id: &str) -> bool {
+        let status = answer(self.call(Method::GET, &format!("/imports/{id}"))).await;
+        status["finished_at"].is_null()
     }
 
     /// The seconds that an import takes, from its submission to its end; no row may be rejected but

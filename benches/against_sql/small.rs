@@ -46,6 +46,34 @@ pub(crate) async fn measure(
     .await;
     let what = format!("one-row imports / one-row upserts, {CLIENTS} clients");
     report.rate(&what, (ours, theirs), 0.08);
+    // Every import has left its row, and none another.
+    let table = service.table(&database).await;
+    let whole = "first_name = 'Ann' and age = 41 and email like 'user%@example.com'";
+    let rows = yardstick.count(&format!("{table} s")).await;
+    let kept = yardstick.count(&format!("{table} s where {whole}")).await;
+    let imports = "imports i join databases d on d.id = i.database_id
+                   where d.name = 'small' and i.state = 'completed'";
+    let imports = yardstick.count(imports).await;
+    assert_eq!((rows, kept), (imports, imports), "rows of so many imports");
+}
+
+/// How long a one-row import takes while a large one runs in the same database: the longest of all.
+pub(crate) async fn beside(
+    service: &Service,
+    (database, large): (&str, &str),
+    report: &mut Report,
+) {
+    let mut slowest: f64 = 0.0;
+    let mut imports = 0;
+    while service.is_running(large).await {
+        let began = Instant::now();
+        import(service, database, imports).await;
+        slowest = slowest.max(began.elapsed().as_secs_f64() * 1e3);
+        imports += 1;
+    }
+    assert!(imports > 1, "the large import was too short");
+    let what = format!("one row beside a large import, the slowest of {imports}");
+    report.millis(&what, slowest, 500.0);
 }
 
 /// How often a second clients that wait for each of their calls come round.

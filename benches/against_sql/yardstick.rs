@@ -104,6 +104,13 @@ impl Yardstick {
         self.differing_from("yardstick.people", other).await
     }
 
+    /// How many rows there are in a table, or in whatever else can be selected from.
+    pub(crate) async fn count(&self, from: &str) -> i64 {
+        let sql = format!("select count(*) from {from}");
+        let counted = sqlx::query_scalar(AssertSqlSafe(sql));
+        counted.fetch_one(&self.pool).await.unwrap()
+    }
+
     /// How many rows differ between what was staged and this table.
     pub(crate) async fn differing_from_staged(&self, other: &str) -> i64 {
         self.differing_from("yardstick.staging", other).await

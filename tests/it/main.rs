@@ -48,6 +48,7 @@ mod removing;
 mod repeating;
 mod replaying;
 mod ringing;
+mod sharing;
 mod stating;
 mod submitting;
 mod summing_up;

@@ -15,7 +15,7 @@ use longshore_core::store::leases::{self, Claim, Wish};
 use longshore_core::store::schemas::Schemas;
 use longshore_core::store::{endings, imports, turns};
 use sqlx::{Connection, PgConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +66,8 @@ pub struct Worker {
     busy: Busy,
     /// Slots claim one after the other: each is to know where those before it are at work.
     claiming: Arc<Mutex<()>>,
+    /// Those that wait to do so, and have not looked yet.
+    about_to_look: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -102,6 +104,7 @@ impl Worker {
             large: Arc::default(),
             busy: Busy::default(),
             claiming: Arc::default(),
+            about_to_look: Arc::default(),
         })
     }
 
@@ -146,8 +149,12 @@ impl Worker {
         .await;
     }
 
-    /// Works on whatever is due, until nothing is.
+    /// Works on whatever is due, until nothing is. Whoever is about to look sees what this ticket rang
+    /// for, and rings again where there is more.
     async fn drain(&self, verb: Verb) {
+        if verb == Verb::Apply && self.about_to_look.load(Ordering::Acquire) > 0 {
+            return;
+        }
         while !self.context.stop.is_cancelled() {
             match self.step(verb).await {
                 Ok(true) => {}
@@ -172,7 +179,7 @@ impl Worker {
         if !claim.old_backend_pids.is_empty() && !crate::plant::shields_down() {
             leases::terminate_backends(connection, &claim.old_backend_pids).await?;
         }
-        let _large = (verb == Verb::Apply && !claim.small).then(|| Large::count(&self.large));
+        let _large = (verb == Verb::Apply && !claim.small).then(|| Count::one_more(&self.large));
         let held = context
             .keeper
             .hold(claim.import_id, claim.epoch, claimed_at);
@@ -201,7 +208,7 @@ impl Worker {
     ) -> Result<Option<(Claim, Instant, Option<Stay>)>, Error> {
         let (holder, lease) = (&self.context.holder, self.context.lease);
         for _ in 0..CLAIM_TRIES {
-            let alone = self.claiming.lock().await;
+            let alone = self.look_alone(verb).await;
             let wish = self.wish(verb);
             let claimed_at = Instant::now();
             let claim = leases::claim_next(connection, &wish, holder, lease).await?;
@@ -223,13 +230,16 @@ impl Worker {
         Ok(None)
     }
 
-    /// Rings once more where a small import is due: its own ticket may have come while it was to be
-    /// passed over. Should that fail, the sweep rings.
+    /// Waits until nobody else claims.
+    async fn look_alone(&self, verb: Verb) -> MutexGuard<'_, ()> {
+        let _waiting = (verb == Verb::Apply).then(|| Count::one_more(&self.about_to_look));
+        self.claiming.lock().await
+    }
+
+    /// Rings once more where something else is due: its own ticket may have come while it was to be
+    /// passed over, or while somebody was about to look. Should that fail, the sweep rings.
     async fn wake_another(&self, connection: &mut PgConnection, id: i64) {
-        let wish = Wish {
-            small_only: true,
-            ..self.wish(Verb::Apply)
-        };
+        let wish = self.wish(Verb::Apply);
         if let Ok(true) = leases::any_due(connection, &wish).await {
             self.ring(Verb::Apply, &[id]).await;
         }
@@ -321,19 +331,19 @@ impl Worker {
     }
 }
 
-/// Counts an import that is not small for as long as it is worked on.
-struct Large(Arc<AtomicUsize>);
+/// Counts something for as long as it lasts, also where it is broken off.
+struct Count(Arc<AtomicUsize>);
 
-impl Large {
-    fn count(counter: &Arc<AtomicUsize>) -> Large {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Large(Arc::clone(counter))
+impl Count {
+    fn one_more(counter: &Arc<AtomicUsize>) -> Count {
+        counter.fetch_add(1, Ordering::AcqRel);
+        Count(Arc::clone(counter))
     }
 }
 
-impl Drop for Large {
+impl Drop for Count {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,0 +1,145 @@
+//! Small imports of one database share a transaction, and each keeps books of its own.
+
+use longshore_core::queue::Verb;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, told};
+
+async fn people(app: &TestApp) {
+    let fields = json!([{"name": "key", "type": "integer", "unique": true},
+                        {"name": "value", "type": "text"}]);
+    app.database(json!({"name": "people", "fields": fields}))
+        .await;
+}
+
+fn rows(source: Value) -> Value {
+    json!({"database": "people", "action": "update_or_add", "key_fields": ["key"], "source": source})
+}
+
+/// How many of these imports each transaction completed, in their order.
+async fn transactions(app: &TestApp) -> Vec<i64> {
+    sqlx::query_scalar(
+        "select count(*) from lanes l join imports i on i.id = l.import_id
+         group by l.xmin::text order by min(i.turn)",
+    )
+    .fetch_all(&app.pool)
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_that_wait_share_a_transaction_and_each_keeps_its_books() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        // Each changes what the one before it made, and makes one of its own.
+        let source = json!([{"key": number, "value": "b"}, {"key": number + 1, "value": "a"}]);
+        let mut definition = rows(source);
+        definition["name"] = json!(format!("number {number}"));
+        ids.push(app.submit(definition).await);
+    }
+    assert!(app.worker.step(Verb::Apply).await.unwrap());
+    assert_eq!(transactions(&app).await, [10]);
+    for (number, id) in ids.iter().enumerate() {
+        let books = match number {
+            0 => "created 2; profiles +2",
+            _ => "created 1, updated 1; profiles +1 ~1",
+        };
+        let status = app.status(id).await;
+        assert_eq!(told(&status), books, "{status}");
+        assert_eq!(status["state"], "completed");
+        assert_eq!(status["epoch"], 1);
+    }
+    // The order of truth is that of acceptance.
+    let order: Vec<i64> = sqlx::query_scalar("select import_id from chunks order by seq")
+        .fetch_all(&app.pool)
+        .await
+        .unwrap();
+    assert!(order.is_sorted() && order.len() == 10, "{order:?}");
+    assert!(!app.worker.step(Verb::Apply).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_row_keeps_its_import_from_sharing_and_nobody_else_from_anything() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let mut ids = Vec::new();
+    for number in 0..7 {
+        let key = if number == 3 {
+            json!("x")
+        } else {
+            json!(number)
+        };
+        let source = json!([{"key": key, "value": "a"}, {"key": 100 + number, "value": "a"}]);
+        ids.push(app.submit(rows(source)).await);
+    }
+    app.work_until_idle().await;
+    assert_eq!(transactions(&app).await, [3, 1, 3]);
+    for (number, id) in ids.iter().enumerate() {
+        let status = app.status(id).await;
+        let books = match number {
+            3 => "created 1, rejected 1; profiles +1",
+            _ => "created 2; profiles +2",
+        };
+        assert_eq!(told(&status), books, "{status}");
+    }
+    let status = app.status(&ids[3]).await;
+    assert_eq!(app.told_rejects(&status).await, ["1 key invalid_integer"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_something_else_or_is_asked_to_cancel_is_not_taken_along() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let first = app.submit(rows(json!([{"key": 1, "value": "a"}]))).await;
+    let second = app.submit(rows(json!([{"key": 1, "value": "b"}]))).await;
+    let mut other = rows(json!([{"key": 1, "value": "c"}, {"key": 2, "value": "c"}]));
+    other["action"] = json!("update");
+    let third = app.submit(other).await;
+    let fourth = app.submit(rows(json!([{"key": 1, "value": "d"}]))).await;
+    let fifth = app.submit(rows(json!([{"key": 1, "value": "e"}]))).await;
+    sqlx::query("update leases set cancel_requested = true where import_id = $1")
+        .bind(fourth.trim_start_matches("imp_").parse::<i64>().unwrap())
+        .execute(&app.pool)
+        .await
+        .unwrap();
+    app.work_until_idle().await;
+    assert_eq!(transactions(&app).await, [2, 1, 1]);
+    assert_eq!(app.status(&fourth).await["state"], "cancelled");
+    for (id, books) in [
+        (first, "created 1; profiles +1"),
+        (second, "updated 1; profiles ~1"),
+        (third, "updated 1, ignored 1; profiles ~1"),
+        (fifth, "updated 1; profiles ~1"),
+    ] {
+        assert_eq!(told(&app.status(&id).await), books);
+    }
+    assert_eq!(app.told_profiles("people").await, "1/e");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_was_just_added_is_known_to_the_next_import_also_over_a_link() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let fields = json!([{"name": "code", "type": "text"}]);
+    app.database(json!({"name": "companies", "fields": fields}))
+        .await;
+    let link = json!({"name": "works_at", "database": "companies"});
+    app.post("/databases/people/links", link).await.expect(201);
+    // Read once, and so remembered by the door and by the worker.
+    app.import(rows(json!([{"key": 1, "value": "a"}]))).await;
+    let field = json!({"fields": [{"name": "city", "type": "text"}]});
+    for database in ["people", "companies"] {
+        app.post(&format!("/databases/{database}/fields"), field.clone())
+            .await
+            .expect(201);
+    }
+    let mut definition =
+        rows(json!([{"key": 1, "city": "Ghent", "works_at.code": "x", "works_at.city": "Bruges"}]));
+    definition["key_fields"] = json!(["key", "works_at.code"]);
+    let status = app.import(definition).await;
+    assert_eq!(status["state"], "completed", "{status}");
+    assert_eq!(app.told_profiles("companies").await, "Bruges/x");
+    assert_eq!(app.told_profiles("people").await, "Ghent/1/a");
+}
