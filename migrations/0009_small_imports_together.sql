@@ -19,10 +19,10 @@ begin
     else
         changed := array[case when tg_op = 'DELETE' then old.database_id else new.database_id end];
     end if;
-    update databases d set schema_version = schema_version + 1
-    where d.id = any(changed)
-       or exists (select from links l where (l.database_id = d.id and l.other_id = any(changed))
-                                         or (l.other_id = d.id and l.database_id = any(changed)));
+    changed := changed
+        || array(select database_id from links where other_id = any(changed))
+        || array(select other_id from links where database_id = any(changed));
+    update databases set schema_version = schema_version + 1 where id = any(changed);
     return null;
 end $$;
 create trigger schema_changed after insert or update or delete on fields

@@ -19,9 +19,7 @@ use super::problem::{Problem, problem};
 const BURST_SECS: u32 = 10;
 /// Tokens that are remembered before those that rested are forgotten.
 const TOKENS_REMEMBERED: usize = 10_000;
-/// Accounts that are remembered before counts that are too old are forgotten.
-const ACCOUNTS_REMEMBERED: usize = 10_000;
-/// Fewer imports than this are counted at every submission, where they come near the limit.
+/// Fewer imports than this are counted at every submission.
 const COUNTED_EACH_TIME: i64 = 1_000;
 /// How long a larger count is good for.
 const COUNT_KEPT: Duration = Duration::from_secs(1);
@@ -91,7 +89,7 @@ impl Allowance {
         if most == 0 {
             return Ok(());
         }
-        let imports = match self.counted_lately(account_id, most) {
+        let imports = match self.counted_lately(account_id) {
             Some(imports) => imports,
             None => imports::unfinished(connection, account_id, most).await?,
         };
@@ -106,19 +104,19 @@ impl Allowance {
         Err(problem(Code::TooManyQueuedImports, detail).retry_after(UNFINISHED_RETRY_SECS))
     }
 
-    fn counted_lately(&self, account_id: i64, most: u32) -> Option<i64> {
+    fn counted_lately(&self, account_id: i64) -> Option<i64> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = counted.get(&account_id)?;
-        // Near a low limit each one counts; far below it, or among many, a second does not matter.
-        let is_good = counted.imports >= COUNTED_EACH_TIME || counted.imports < i64::from(most) / 2;
-        (is_good && counted.at.elapsed() < COUNT_KEPT).then_some(counted.imports)
+        (counted.at.elapsed() < COUNT_KEPT).then_some(counted.imports)
     }
 
-    /// Counted once in a while; those accepted meanwhile are added.
+    /// Counting few costs nothing; many are counted once in a while, and those accepted meanwhile
+    /// are added.
     fn remember(&self, account_id: i64, imports: i64) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.len() > ACCOUNTS_REMEMBERED {
-            counted.retain(|_, known| known.at.elapsed() < COUNT_KEPT);
+        if imports < COUNTED_EACH_TIME {
+            counted.remove(&account_id);
+            return;
         }
         let at = match counted.get(&account_id) {
             Some(known) if known.at.elapsed() < COUNT_KEPT => known.at,

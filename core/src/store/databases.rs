@@ -246,7 +246,7 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<Database>, Error> {
     let rows: Vec<DatabaseRow> = sqlx::query_as(
-        "select id, account_id, name, created_at from databases
+        "select id, account_id, name, created_at, schema_version from databases
          where account_id = $1 and id > $2 order by id limit $3",
     )
     .bind(account_id)

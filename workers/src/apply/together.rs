@@ -45,6 +45,7 @@ impl Job<'_> {
                 .take_while(|member| asks_for_the_same(&member.import, self.import));
             members.truncate(alike.count());
             if !members.iter().any(|member| member.import.id == own.0) {
+                tx.rollback().await?;
                 return Ok(None);
             }
             match apply_all(&mut tx, plan, &members).await? {
