@@ -87,7 +87,10 @@ impl Drop for Place<'_> {
     /// The last one to go, also one who gave up, takes the entry along.
     fn drop(&mut self) {
         let mut all = self.looks.lock();
-        if Arc::strong_count(&self.waiting.gate) == 2 {
+        drop(std::mem::take(&mut self.waiting));
+        if let Some(waiting) = all.get(&self.asked)
+            && Arc::strong_count(&waiting.gate) == 1
+        {
             all.remove(&self.asked);
         }
     }

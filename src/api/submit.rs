@@ -299,7 +299,8 @@ impl Request {
             definition: &self.definition,
             state: starts.map_or(import::State::Draft, |_| import::State::Queued),
             snapshot,
-            survey,
+            // Until a draft is started its database may change: it is surveyed then.
+            survey: starts.and(survey),
             verb: verb.unwrap_or(Verb::Apply),
         };
         Ok((imports::accept(connection, &new).await?, starts))

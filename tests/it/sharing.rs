@@ -143,3 +143,27 @@ async fn a_field_that_was_just_added_is_known_to_the_next_import_also_over_a_lin
     assert_eq!(app.told_profiles("companies").await, "Bruges/x");
     assert_eq!(app.told_profiles("people").await, "Ghent/1/a");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_held_against_the_fields_that_there_are_when_it_is_started() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let mut draft = rows(json!([{"key": 1, "born": "2/1/2000"}, {"key": 2, "born": "31/1/2000"}]));
+    draft["autostart"] = json!(false);
+    draft["dates"] = json!("detect");
+    draft["on_unknown_column"] = json!("ignore");
+    let draft = app.post("/imports", draft).await.expect(202).json;
+    let id = draft["id"].as_str().unwrap();
+    let field = json!({"fields": [{"name": "born", "type": "date"}]});
+    app.post("/databases/people/fields", field)
+        .await
+        .expect(201);
+    app.post(&format!("/imports/{id}/start"), json!({}))
+        .await
+        .expect(202);
+    app.work_until_idle().await;
+    let status = app.status(id).await;
+    assert_eq!(told(&status), "created 2; profiles +2", "{status}");
+    let profiles = app.told_profiles("people").await;
+    assert_eq!(profiles, "2000-01-02/1/-; 2000-01-31/2/-");
+}

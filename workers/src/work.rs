@@ -172,17 +172,19 @@ impl Worker {
         let context = &self.context;
         let mut loan = Loan::of(&context.pool).await?;
         let connection = loan.connection()?;
-        let Some((claim, claimed_at, stay)) = self.claim(connection, verb).await? else {
+        let Some((claim, claimed_at, (stay, _large))) = self.claim(connection, verb).await? else {
             loan.give_back();
             return Ok(false);
         };
         if !claim.old_backend_pids.is_empty() && !crate::plant::shields_down() {
             leases::terminate_backends(connection, &claim.old_backend_pids).await?;
         }
-        let _large = (verb == Verb::Apply && !claim.small).then(|| Count::one_more(&self.large));
         let held = context
             .keeper
             .hold(claim.import_id, claim.epoch, claimed_at);
+        if verb == Verb::Apply {
+            self.wake_another(connection, claim.import_id).await;
+        }
         tracing::debug!(
             import = claim.import_id,
             epoch = claim.epoch,
@@ -205,7 +207,7 @@ impl Worker {
         &self,
         connection: &mut PgConnection,
         verb: Verb,
-    ) -> Result<Option<(Claim, Instant, Option<Stay>)>, Error> {
+    ) -> Result<Option<(Claim, Instant, Marks)>, Error> {
         let (holder, lease) = (&self.context.holder, self.context.lease);
         for _ in 0..CLAIM_TRIES {
             let alone = self.look_alone(verb).await;
@@ -213,13 +215,8 @@ impl Worker {
             let claimed_at = Instant::now();
             let claim = leases::claim_next(connection, &wish, holder, lease).await?;
             if let Some(claim) = claim {
-                let shares = verb == Verb::Apply && claim.small;
-                let stay = shares.then(|| self.busy.enter(claim.database_id));
-                drop(alone);
-                if verb == Verb::Apply {
-                    self.wake_another(connection, claim.import_id).await;
-                }
-                return Ok(Some((claim, claimed_at, stay)));
+                let marks = self.mark(verb, &claim);
+                return Ok(Some((claim, claimed_at, marks)));
             }
             drop(alone);
             if !leases::any_due(connection, &wish).await? {
@@ -228,6 +225,15 @@ impl Worker {
             tokio::time::sleep(CLAIM_PAUSE).await;
         }
         Ok(None)
+    }
+
+    /// What others who claim have to know of this one, before they do.
+    fn mark(&self, verb: Verb, claim: &Claim) -> Marks {
+        match (verb, claim.small) {
+            (Verb::Apply, true) => (Some(self.busy.enter(claim.database_id)), None),
+            (Verb::Apply, false) => (None, Some(Count::one_more(&self.large))),
+            (Verb::Fetch, _) => (None, None),
+        }
     }
 
     /// Waits until nobody else claims.
@@ -330,6 +336,9 @@ impl Worker {
         }
     }
 }
+
+/// A stay for what is small, a count for what is large.
+type Marks = (Option<Stay>, Option<Count>);
 
 /// Counts something for as long as it lasts, also where it is broken off.
 struct Count(Arc<AtomicUsize>);

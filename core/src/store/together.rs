@@ -54,7 +54,8 @@ pub async fn gather(
              where l.import_id in (select id from line) and l.rescues = 0 and l.verb = 'apply'
                and not l.cancel_requested and not l.pause_requested
                and case when l.import_id = $2 then l.holder is not null and l.epoch = $3
-                        else l.holder is null and (l.due_at <= now() or l.waiting_for_turn) end
+                        else l.holder is null
+                            and (l.due_at <= clock_timestamp() or l.waiting_for_turn) end
              for update skip locked
          )
          select i.id, i.account_id, i.database_id, i.state, i.definition, i.payload_inline,
@@ -72,15 +73,15 @@ pub async fn gather(
     .bind(company.rows_max)
     .fetch_all(tx)
     .await?;
-    let first = rows.into_iter().take_while(|row| row.comes);
-    first
-        .map(|row| {
-            Ok(Member {
-                import: row.import.import()?,
-                epoch: row.epoch,
-            })
+    // One that cannot be read fails by itself, once it stands first.
+    let member = |row: MemberRow| {
+        Some(Member {
+            epoch: row.epoch,
+            import: row.import.import().ok()?,
         })
-        .collect()
+    };
+    let first = rows.into_iter().take_while(|row| row.comes);
+    Ok(first.map_while(member).collect())
 }
 
 /// What all rows of an import came to. Keys that cannot be read matter to removals alone, which none
@@ -190,8 +191,8 @@ pub async fn complete(tx: &mut PgConnection, books: &[Books]) -> Result<(), Erro
              from books b where l.import_id = b.import_id
          )
          update imports i set state = 'completed', version = version + 1,
-             started_at = coalesce(started_at, now()), applying_at = now(),
-             finished_at = clock_timestamp()
+             started_at = coalesce(started_at, greatest(now(), created_at)),
+             applying_at = greatest(now(), created_at), finished_at = clock_timestamp()
          from books b
          where i.id = b.import_id and i.state = 'queued' and i.rows_total = b.next_row - 1
          returning pg_notify($2, i.id::text)",

@@ -120,7 +120,9 @@ impl Job<'_> {
         // Building takes as long as the table is large.
         self.go_alone(stay).await;
         // An import whose survey was made at its acceptance begins with this.
-        self.enter(connection, State::Preparing).await?;
+        if self.import.state == State::Queued {
+            self.enter(connection, State::Preparing).await?;
+        }
         // The profiles of a linked database are indexed on its account.
         let owner = match side.link {
             Some(_) => side.number.0,
