@@ -4,6 +4,7 @@ use sqlx::{FromRow, PgConnection};
 
 use crate::error::Error;
 use crate::import::{Effects, Totals};
+use crate::store::imports::expect_one;
 
 /// Where a lane goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
@@ -138,11 +139,7 @@ pub async fn settle_rejects(
     .bind(count)
     .execute(tx)
     .await?;
-    if settled.rows_affected() == 0 {
-        Err(Error::LeaseLost)
-    } else {
-        Ok(())
-    }
+    expect_one(settled.rows_affected())
 }
 
 /// The order of truth is kept for a while, for those who must explain a result.

@@ -403,7 +403,7 @@ pub async fn announce(tx: &mut PgConnection, id: i64) -> Result<(), Error> {
 }
 
 /// A guarded change that touched nothing means that someone else was first.
-fn expect_one(rows: u64) -> Result<(), Error> {
+pub(super) fn expect_one(rows: u64) -> Result<(), Error> {
     if rows == 1 {
         Ok(())
     } else {

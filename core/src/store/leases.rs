@@ -7,6 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use crate::error::Error;
 use crate::queue::Verb;
 use crate::store::connect::interval;
+use crate::store::imports::expect_one;
 
 /// A lease as its claimant got it.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -137,11 +138,7 @@ pub async fn move_to_this_backend(
     .bind(epoch)
     .execute(connection)
     .await?;
-    if held.rows_affected() == 0 {
-        Err(Error::LeaseLost)
-    } else {
-        Ok(())
-    }
+    expect_one(held.rows_affected())
 }
 
 /// Names one more backend that works under the lease.
@@ -158,11 +155,7 @@ pub async fn add_this_backend(
     .bind(epoch)
     .execute(connection)
     .await?;
-    if held.rows_affected() == 0 {
-        Err(Error::LeaseLost)
-    } else {
-        Ok(())
-    }
+    expect_one(held.rows_affected())
 }
 
 /// One renewal for everything that a worker holds. What is not in the answer is lost.
@@ -263,11 +256,7 @@ pub async fn release(
     .bind(next.map(|(_, wait)| interval(wait)))
     .execute(tx)
     .await?;
-    if released.rows_affected() == 0 {
-        Err(Error::LeaseLost)
-    } else {
-        Ok(())
-    }
+    expect_one(released.rows_affected())
 }
 
 /// What crashed before is behind us: crashes are counted anew.

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use crate::error::Error;
 use crate::queue::Verb;
+use crate::store::imports::expect_one;
 
 /// Whether import `i` has its turn: nobody who comes before it is still to be done. A small import
 /// waits for small ones only. One that has begun keeps its turn, also against an earlier one whose
@@ -47,11 +48,7 @@ pub async fn wait(tx: &mut PgConnection, id: i64, epoch: i64) -> Result<(), Erro
     .bind(epoch)
     .execute(tx)
     .await?;
-    if waiting.rows_affected() == 0 {
-        Err(Error::LeaseLost)
-    } else {
-        Ok(())
-    }
+    expect_one(waiting.rows_affected())
 }
 
 /// Makes due whose turn has come on a database: one small and one large import at most. Returns the
