@@ -43,6 +43,7 @@ use longshore_core::store::accounts;
 use longshore_core::store::connect;
 use longshore_core::store::schemas::Schemas;
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::allowance::Allowance;
@@ -61,9 +62,15 @@ pub struct App {
     allowance: Allowance,
     pub(crate) looks: looks::Looks,
     pub(crate) schemas: Schemas,
+    /// Places for payloads that are surveyed while they are uploaded.
+    pub(crate) surveys: Arc<Semaphore>,
     streams: events::Streams,
     uses: Arc<Mutex<HashMap<String, Instant>>>,
 }
+
+/// How many payloads are surveyed at a time while they are uploaded; others are surveyed by their
+/// imports.
+const SURVEYS_MAX: usize = 4;
 
 /// How often the use of one token is written down.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
@@ -87,6 +94,7 @@ impl App {
             allowance: Allowance::new(0, 0),
             looks: looks::Looks::default(),
             schemas: Schemas::default(),
+            surveys: Arc::new(Semaphore::new(SURVEYS_MAX)),
             streams: events::Streams::default(),
             uses: Arc::default(),
         }

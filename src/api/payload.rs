@@ -1,16 +1,18 @@
-//! `PUT /v1/imports/{id}/payload`: streams the payload of a draft into the store, unpacked, hashed
-//! and limited on the way. A complete upload makes it final; an incomplete one leaves nothing.
+//! `PUT /v1/imports/{id}/payload`: streams the payload of a draft into the store, unpacked, hashed,
+//! limited and surveyed on the way. A complete upload makes it final; an incomplete one leaves nothing.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use longshore_core::code::Code;
+use longshore_core::definition::Definition;
 use longshore_core::import;
 use longshore_core::queue::{Lane, Ticket, Verb};
 use longshore_core::store::imports::{Import, Rest, Snapshot};
 use longshore_core::store::{imports, leases, removal};
 use longshore_workers::outbound::{Limits, UnpackError, unpack};
+use longshore_workers::survey::{Along, Surveyed};
 use sqlx::Connection;
 use tokio::io::AsyncWriteExt;
 use tokio_stream::StreamExt;
@@ -45,12 +47,16 @@ pub(crate) async fn upload(
     body::media_type(&headers, &MEDIA_TYPES)?;
     let mut connection = app.pool.acquire().await?;
     let mut tx = connection.begin().await?;
-    check(&imports::find_for_change(&mut tx, caller.account_id, id).await?)?;
+    let draft = imports::find_for_change(&mut tx, caller.account_id, id).await?;
+    check(&draft)?;
     // Uploads may take long: nothing is locked, no connection is held meanwhile.
     drop(tx);
     drop(connection);
-    let snapshot = receive(&app, &headers, body).await?;
-    let kept = keep(&app, caller.account_id, id, &snapshot).await;
+    // Until a draft is started its database may change: it is surveyed then.
+    let definition = Some(draft.definition).filter(|definition| definition.autostart);
+    let (snapshot, surveyed) = receive(&app, &headers, body, definition).await?;
+    let received = (&snapshot, surveyed);
+    let kept = keep(&app, caller.account_id, id, received).await;
     if kept.is_err()
         && let Rest::Stored(key) = &snapshot.rest
     {
@@ -86,7 +92,12 @@ fn check(import: &Import) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn receive(app: &App, headers: &HeaderMap, body: Body) -> Result<Snapshot, Problem> {
+async fn receive(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    definition: Option<Definition>,
+) -> Result<(Snapshot, Option<Surveyed>), Problem> {
     let encoding = match headers
         .get(header::CONTENT_ENCODING)
         .map(|value| value.to_str())
@@ -107,7 +118,11 @@ async fn receive(app: &App, headers: &HeaderMap, body: Body) -> Result<Snapshot,
         });
     let reader = StreamReader::new(Box::pin(stream));
     let (key, mut writer) = app.payloads.create();
-    let unpacked = unpack(reader, encoding, &mut writer, &Limits::default()).await;
+    // A survey keeps a thread for as long as the bytes take to come, so there are few at a time.
+    let place = app.surveys.try_acquire().ok();
+    let mut along = Along::new(&mut writer, definition.filter(|_| place.is_some()));
+    let unpacked = unpack(reader, encoding, &mut along, &Limits::default()).await;
+    let surveyed = along.surveyed().await;
     let taken = match unpacked {
         Ok(taken) => taken,
         Err(error) => {
@@ -116,11 +131,12 @@ async fn receive(app: &App, headers: &HeaderMap, body: Body) -> Result<Snapshot,
         }
     };
     writer.shutdown().await.map_err(unkept)?;
-    Ok(Snapshot {
+    let snapshot = Snapshot {
         rest: Rest::Stored(key),
         bytes: i64::try_from(taken.bytes).unwrap_or(i64::MAX),
         sha256: taken.sha256.to_vec(),
-    })
+    };
+    Ok((snapshot, surveyed))
 }
 
 /// Nothing was kept: the payload breaks a rule, or its bytes did not all come.
@@ -136,7 +152,12 @@ fn unreceived(error: UnpackError) -> Problem {
 }
 
 /// Makes the upload final, unless another one was first. True: the import starts with it.
-async fn keep(app: &App, account_id: i64, id: i64, snapshot: &Snapshot) -> Result<bool, Problem> {
+async fn keep(
+    app: &App,
+    account_id: i64,
+    id: i64,
+    (snapshot, surveyed): (&Snapshot, Option<Surveyed>),
+) -> Result<bool, Problem> {
     let mut connection = app.pool.acquire().await?;
     let mut tx = connection.begin().await?;
     removal::wait_for_writers(&mut tx, id).await?;
@@ -150,6 +171,9 @@ async fn keep(app: &App, account_id: i64, id: i64, snapshot: &Snapshot) -> Resul
         import::State::Draft
     };
     imports::keep_snapshot(&mut tx, id, snapshot, state).await?;
+    if let Some(surveyed) = surveyed {
+        surveyed.keep(&mut tx, &app.schemas, &import).await?;
+    }
     if starts {
         leases::make_due(&mut tx, id, Verb::Apply).await?;
     }

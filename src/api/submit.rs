@@ -20,10 +20,10 @@ use longshore_core::limits::{
 use longshore_core::payload::Payloads;
 use longshore_core::plan;
 use longshore_core::queue::{Lane, Ticket, Verb};
-use longshore_core::store::imports::{NewImport, Rest, Snapshot, Survey};
+use longshore_core::store::imports::{NewImport, Rest, Snapshot};
 use longshore_core::store::schemas::Schemas;
 use longshore_core::store::{idempotency, imports};
-use longshore_workers::survey::{self, Surveyed};
+use longshore_workers::survey::{self, Settled, Surveyed};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 use tokio::io::AsyncWriteExt;
@@ -75,9 +75,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
     Ok(Some(text.to_owned()))
 }
-
-/// The survey of an inline source, and its warnings.
-type Kept = (Survey, Vec<String>);
 
 struct Request {
     account_id: i64,
@@ -197,7 +194,7 @@ impl Request {
         &self,
         connection: &mut PgConnection,
         schemas: &Schemas,
-    ) -> Result<(Arc<Database>, Option<Kept>), Problem> {
+    ) -> Result<(Arc<Database>, Option<Settled>), Problem> {
         let name = &self.definition.database;
         let database = match schemas.find(connection, self.account_id, name).await {
             Err(Error::NotFound(_)) => {
@@ -222,7 +219,7 @@ impl Request {
         &self,
         source: &[u8],
         database: &Database,
-    ) -> Result<Option<Kept>, Problem> {
+    ) -> Result<Option<Settled>, Problem> {
         if source.len() > INLINE_BYTES_MAX {
             let detail = format!(
                 "An inline source has {INLINE_BYTES_MAX} bytes at most. Give a location, or upload it."
@@ -285,7 +282,7 @@ impl Request {
     async fn accept(
         &self,
         connection: &mut PgConnection,
-        (database, snapshot, survey): (&Database, Option<&Snapshot>, Option<&Kept>),
+        (database, snapshot, survey): (&Database, Option<&Snapshot>, Option<&Settled>),
     ) -> Result<(i64, Option<Verb>), Problem> {
         let verb = match (snapshot, &self.definition.location) {
             (Some(_), _) => Some(Verb::Apply),

@@ -7,7 +7,7 @@ use longshore_core::database::{Database, TableNumber};
 use longshore_core::field::{Field, FieldType};
 use longshore_core::plan::{LinkTable, Side};
 use longshore_core::store::binary::{ColumnArray, CopyRows};
-use longshore_core::store::{databases, indexes, links, profiles, typed};
+use longshore_core::store::{databases, indexes, links, matches, profiles, typed};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr};
 
@@ -196,10 +196,10 @@ async fn every_statement_over_typed_tables_runs_for_every_type_of_field() {
     for keys in key_sets() {
         let matched = side(database.number, None, &database.fields, &keys);
         let key_columns = columns(&matched.fields[..matched.keys], &[true]);
-        let found = profiles::matches(connection, &matched, None, key_columns, None)
+        let found = matches::of_keys(connection, &matched, None, key_columns, None)
             .await
             .unwrap();
-        let found: Vec<i64> = found.iter().map(|found| found.unwrap().id).collect();
+        let found: Vec<i64> = found.iter().map(|found| found.id).collect();
         // Texts that ignore case are folded before they are looked for.
         let folds = keys
             .iter()
@@ -207,7 +207,7 @@ async fn every_statement_over_typed_tables_runs_for_every_type_of_field() {
         assert_eq!(found, if folds { vec![] } else { vec![ids[0]] }, "{keys:?}");
         let matched = side(collection.number, Some("Parts"), &collection.fields, &keys);
         let key_columns = columns(&matched.fields[..matched.keys], &[true]);
-        let found = profiles::matches(connection, &matched, Some(&ids[..1]), key_columns, None)
+        let found = matches::of_keys(connection, &matched, Some(&ids[..1]), key_columns, None)
             .await
             .unwrap();
         assert_eq!(found.len(), usize::from(!folds), "{keys:?}");
@@ -225,10 +225,10 @@ async fn every_statement_over_typed_tables_runs_for_every_type_of_field() {
                 .iter()
                 .map(|place| matched.fields[*place].default.as_deref().unwrap())
                 .collect();
-            let found = profiles::matches_alternative(connection, &matched, &group, &cells)
+            let found = matches::of_alternative(connection, &matched, &group, &cells)
                 .await
                 .unwrap();
-            let found = found.iter().next().unwrap().unwrap();
+            let found = found.iter().next().unwrap();
             assert_eq!(found.id, ids[0], "{keys:?}: texts are folded there");
             assert!(found.updated_at.is_some());
         }
@@ -239,7 +239,7 @@ async fn every_statement_over_typed_tables_runs_for_every_type_of_field() {
         .await;
     }
     // match_subprofiles without keys, update, page, one, children, delete_children, delete.
-    let found = profiles::matches(connection, &parts, Some(&ids), Vec::new(), Some(10))
+    let found = matches::of_keys(connection, &parts, Some(&ids), Vec::new(), Some(10))
         .await
         .unwrap();
     assert_eq!(found.len(), 1);

@@ -63,14 +63,15 @@ impl Evidence {
         if part.is_ascii() && self.begun.is_empty() {
             return;
         }
-        if self.told < TOLD_BY_BYTES {
-            self.told += part.len();
-            self.detector.feed(part, false);
-        }
         let mut bytes = std::mem::take(&mut self.begun);
         bytes.extend_from_slice(part);
         let whole = bytes.len() - unfinished(&bytes);
         self.count(&bytes[..whole]);
+        // The detector takes its time, and what is UTF-8 needs none.
+        if self.invalid > 0 && self.told < TOLD_BY_BYTES {
+            self.told += whole;
+            self.detector.feed(&bytes[..whole], false);
+        }
         self.begun = bytes.split_off(whole);
     }
 

@@ -1,5 +1,5 @@
 //! The fetch job: takes the snapshot of a location, so that every later attempt reads the same
-//! bytes. Needs no turn. A source that fails for a while is tried again on a schedule that the
+//! bytes, and surveys it on its way. Needs no turn. A source that fails for a while is tried again on a schedule that the
 //! ledger keeps.
 
 use longshore_core::code::Code;
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::lease::Held;
 use crate::outbound::{self, FetchError, Retry};
 use crate::outcome::{Outcome, Stop, fail, obey};
+use crate::survey::{Along, Surveyed};
 
 /// Fetches the payload of an import and hands it on to be applied.
 pub(crate) async fn run(
@@ -32,7 +33,7 @@ pub(crate) async fn run(
         return Ok(outcome);
     }
     if import.snapshot.is_some() {
-        hand_on(connection, &import, held, None).await?;
+        hand_on(context, connection, (&import, held), None).await?;
         return Ok(Outcome::Next);
     }
     let mut tx = connection.begin().await?;
@@ -40,9 +41,9 @@ pub(crate) async fn run(
     imports::enter(&mut tx, import.id, State::Fetching).await?;
     tx.commit().await?;
     tokio::select! {
-        snapshot = download(context, &import) => match snapshot {
-            Ok(snapshot) => {
-                hand_on(connection, &import, held, Some(&snapshot)).await?;
+        fetched = download(context, &import) => match fetched {
+            Ok(fetched) => {
+                hand_on(context, connection, (&import, held), Some(fetched)).await?;
                 Ok(Outcome::Next)
             }
             Err(error) => later_or_never(connection, &import, held, error).await,
@@ -72,11 +73,16 @@ async fn release(
     Ok(Outcome::Released)
 }
 
-async fn download(context: &Context, import: &Import) -> Result<Snapshot, FetchError> {
+/// The payload as it is kept, and what reading it on its way brought.
+type Fetched = (Snapshot, Option<Surveyed>);
+
+async fn download(context: &Context, import: &Import) -> Result<Fetched, FetchError> {
     let location = import.definition.location.as_deref().unwrap_or_default();
     let download = context.outbound.get(location).await?;
     let (key, mut writer) = context.payloads.create();
-    let streamed = outbound::stream_to(download, &mut writer, |_| {}).await;
+    let mut along = Along::new(&mut writer, Some(import.definition.clone()));
+    let streamed = outbound::stream_to(download, &mut along, |_| {}).await;
+    let surveyed = along.surveyed().await;
     let taken = match streamed {
         Ok(taken) => taken,
         Err(error) => {
@@ -89,25 +95,29 @@ async fn download(context: &Context, import: &Import) -> Result<Snapshot, FetchE
         let message = "The payload could not be kept in the payload store.";
         FetchError::later(Code::TemporarilyUnavailable, message).because(error)
     })?;
-    Ok(Snapshot {
+    let snapshot = Snapshot {
         rest: Rest::Stored(key),
         bytes: i64::try_from(taken.bytes).unwrap_or(i64::MAX),
         sha256: taken.sha256.to_vec(),
-    })
+    };
+    Ok((snapshot, surveyed))
 }
 
-/// The snapshot is kept and the next job is due, in one step.
+/// What was fetched is kept and the next job is due, in one step.
 async fn hand_on(
+    context: &Context,
     connection: &mut PgConnection,
-    import: &Import,
-    held: &Held,
-    snapshot: Option<&Snapshot>,
+    (import, held): (&Import, &Held),
+    fetched: Option<Fetched>,
 ) -> Result<(), Stop> {
     let mut tx = connection.begin().await?;
     removal::wait_for_writers(&mut tx, import.id).await?;
     leases::fence(&mut tx, import.id, held.epoch).await?;
-    if let Some(snapshot) = snapshot {
-        imports::keep_snapshot(&mut tx, import.id, snapshot, State::Preparing).await?;
+    if let Some((snapshot, surveyed)) = fetched {
+        imports::keep_snapshot(&mut tx, import.id, &snapshot, State::Preparing).await?;
+        if let Some(surveyed) = surveyed {
+            surveyed.keep(&mut tx, &context.schemas, import).await?;
+        }
     }
     let next = Some((Verb::Apply, Duration::ZERO));
     leases::release(&mut tx, import.id, held.epoch, next).await?;

@@ -334,7 +334,7 @@ pub async fn keep_survey(
     sqlx::query(
         "update imports set rows_total = $2, columns = $3, found = $5, warnings = warnings || $4,
              version = version + 1
-         where id = $1 and state = 'preparing'",
+         where id = $1 and state in ('queued', 'preparing')",
     )
     .bind(id)
     .bind(survey.rows)

@@ -15,6 +15,7 @@ pub mod imports;
 pub mod indexes;
 pub mod leases;
 pub mod links;
+pub mod matches;
 pub mod overview;
 pub mod payloads;
 pub mod profiles;

@@ -265,12 +265,12 @@ impl<'a> Key<'a> {
     }
 
     /// Its first bytes as a number of the same order.
-    pub(crate) fn prefix(&self) -> u64 {
+    pub(crate) fn prefix(&self) -> u128 {
         let first = if self.cells > 0 { self.cell(0) } else { &[] };
-        let mut bytes = [0; 8];
-        let known = first.len().min(8);
+        let mut bytes = [0; 16];
+        let known = first.len().min(bytes.len());
         bytes[..known].copy_from_slice(&first[..known]);
-        u64::from_be_bytes(bytes)
+        u128::from_be_bytes(bytes)
     }
 }
 

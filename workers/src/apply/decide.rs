@@ -6,9 +6,10 @@ use longshore_core::definition::{Action, DeleteTarget};
 use longshore_core::import::{Effects, Reject, RowOutcome};
 use longshore_core::plan::Plan;
 use longshore_core::policies::OnMultipleMatches;
-use longshore_core::store::binary::Value;
 use longshore_core::store::chunks::Done;
+use smallvec::{SmallVec, smallvec};
 
+use super::cells::Cells;
 use super::chunk::{Chunk, Key, Slot};
 use super::links::Links;
 
@@ -20,8 +21,7 @@ pub(crate) struct Entity<'a> {
     pub(crate) row: usize,
     /// For a subprofile: its profile, among the entities of side 0.
     pub(crate) parent: usize,
-    /// All fields of the side for a new one; those beside the keys for one that was found.
-    pub(crate) cells: Vec<Value<'a>>,
+    pub(crate) cells: Cells<'a>,
     /// When it was last changed, in microseconds, where versions are checked.
     pub(crate) updated_at: Option<i64>,
     /// Made by a row of this piece.
@@ -36,11 +36,14 @@ pub(crate) struct Known<'a> {
     groups: Groups<'a>,
 }
 
+/// Places among the entities of a side; hardly ever more than one.
+pub(crate) type Places = SmallVec<[usize; 2]>;
+
 /// What each key means. Profiles are found by the place of the row's key among all keys, which is known
 /// already; others by their parent and key.
 enum Groups<'a> {
-    OfRows(Vec<Option<u32>>, Vec<Vec<usize>>),
-    OfKeys(HashMap<(usize, Key<'a>), Vec<usize>>),
+    OfRows(Vec<Option<u32>>, Vec<Places>),
+    OfKeys(HashMap<(usize, Key<'a>), Places>),
 }
 
 impl<'a> Known<'a> {
@@ -55,7 +58,7 @@ impl<'a> Known<'a> {
     pub(crate) fn of_rows(places: Vec<Option<u32>>, keys: usize) -> Known<'a> {
         Known {
             entities: Vec::with_capacity(keys),
-            groups: Groups::OfRows(places, vec![Vec::new(); keys]),
+            groups: Groups::OfRows(places, vec![Places::new(); keys]),
         }
     }
 
@@ -78,16 +81,15 @@ impl<'a> Known<'a> {
     }
 
     /// What a key means now.
-    pub(crate) fn matched(&self, parent: usize, key: Key<'a>) -> Vec<usize> {
+    pub(crate) fn matched(&self, parent: usize, key: Key<'a>) -> Places {
         let group = match &self.groups {
             Groups::OfKeys(groups) => groups.get(&(parent, key)),
             Groups::OfRows(places, groups) => {
                 places[key.row].and_then(|of| groups.get(of as usize))
             }
         };
-        let group = group.map(Vec::as_slice).unwrap_or_default();
+        let group = group.into_iter().flatten();
         group
-            .iter()
             .copied()
             .filter(|place| !self.entities[*place].deleted)
             .collect()
@@ -165,9 +167,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn matched(&self, row: usize, side: usize, parent: usize) -> Vec<usize> {
+    pub(super) fn matched(&self, row: usize, side: usize, parent: usize) -> Places {
         if self.plan.action == Action::Add || self.chunk.keyless.contains(&(row, side)) {
-            return Vec::new();
+            return Places::new();
         }
         let mut matched = self.decision.sides[side].matched(parent, self.key(row, side));
         if self.plan.policies.on_multiple_matches == OnMultipleMatches::Newest {
@@ -194,7 +196,7 @@ impl<'a> Run<'a> {
         matches!(self.plan.action, Action::Update | Action::UpdateOrAdd)
     }
 
-    fn write(&mut self, row: usize, profiles: Vec<usize>) -> RowOutcome {
+    fn write(&mut self, row: usize, profiles: Places) -> RowOutcome {
         let (mut outcome, profiles) = self.write_side(row, 0, 0, profiles);
         for side in self.brought(row) {
             if self.is_linked(side) {
@@ -239,8 +241,8 @@ impl<'a> Run<'a> {
         row: usize,
         side: usize,
         parent: usize,
-        matched: Vec<usize>,
-    ) -> (RowOutcome, Vec<usize>) {
+        matched: Places,
+    ) -> (RowOutcome, Places) {
         if matched.is_empty() {
             if !self.creates() {
                 return (RowOutcome::Ignored, matched);
@@ -253,7 +255,7 @@ impl<'a> Run<'a> {
             let key = matchable.then(|| self.key(row, side));
             let made = self.decision.sides[side].add(parent, key, entity);
             self.effects(side).created += 1;
-            return (RowOutcome::Created, vec![made]);
+            return (RowOutcome::Created, smallvec![made]);
         }
         if !self.updates() {
             return (RowOutcome::Ignored, matched);
@@ -286,7 +288,7 @@ impl<'a> Run<'a> {
             id: None,
             row,
             parent,
-            cells: cells.collect(),
+            cells: Cells::Made(cells.collect()),
             updated_at: None,
             new: true,
             changed: false,
@@ -300,22 +302,17 @@ impl<'a> Run<'a> {
             self.plan.sides[side].keys,
             self.plan.sides[side].fields.len(),
         );
+        let (chunk, blank_is_absent) = (self.chunk, self.plan.policies.ignore_empty_fields);
+        let brought = |field: usize| match chunk.slot(row, side, field) {
+            Slot::Absent => None,
+            Slot::Blank if blank_is_absent => None,
+            Slot::Blank => Some(None),
+            Slot::Set(start, end) => Some(Some(chunk.bytes((start, end)))),
+        };
         let entity = &mut self.decision.sides[side].entities[place];
-        let offset = if entity.new { 0 } else { keys };
-        let mut changed = false;
-        for field in keys..fields {
-            let new = match self.chunk.slot(row, side, field) {
-                Slot::Absent => continue,
-                Slot::Blank if self.plan.policies.ignore_empty_fields => continue,
-                Slot::Blank => None,
-                Slot::Set(start, end) => Some(self.chunk.bytes((start, end))),
-            };
-            let old = &mut entity.cells[field - offset];
-            if *old != new {
-                *old = new;
-                changed = true;
-            }
-        }
+        // What was found brings no keys.
+        let first = if entity.new { keys } else { 0 };
+        let changed = entity.cells.take(first, (keys..fields).map(brought));
         entity.changed |= changed;
         changed
     }

@@ -7,7 +7,7 @@ use longshore_core::error::Error;
 use longshore_core::plan::{Plan, Side};
 use longshore_core::policies::MatchBy;
 use longshore_core::store::binary::ColumnArray;
-use longshore_core::store::profiles::{self, Matches};
+use longshore_core::store::matches::{self, Matches};
 use sqlx::PgConnection;
 
 use super::chunk::{Chunk, Key};
@@ -24,12 +24,12 @@ pub(crate) struct Found<'a> {
 
 impl Found<'_> {
     /// The ids of what a removal leaves alone: linked profiles are not in question.
-    pub(crate) fn ids(&self, plan: &Plan) -> Result<Vec<i64>, Error> {
+    pub(crate) fn ids(&self, plan: &Plan) -> Vec<i64> {
         let of_database = plan.sides.iter().zip(&self.matches);
         of_database
             .filter(|(side, _)| side.link.is_none())
             .flat_map(|(_, matches)| matches.iter())
-            .map(|found| found.map(|found| found.id))
+            .map(|found| found.id)
             .collect()
     }
 }
@@ -57,13 +57,8 @@ pub(crate) async fn find<'a>(
     if found.too_large {
         return Ok(found);
     }
-    found.pairs = pairs_of_collections(
-        plan,
-        chunk,
-        rows,
-        &found.distinct.keys,
-        found.matches.first(),
-    )?;
+    let keys = &found.distinct.keys;
+    found.pairs = pairs_of_collections(plan, chunk, rows, keys, found.matches.first());
     for (side, pairs) in plan.sides[1..].iter().zip(&found.pairs) {
         let subprofiles = match_pairs(connection, side, pairs, limit).await?;
         found.too_large |= is_too_much(pairs.len()) || is_too_much(subprofiles.len());
@@ -90,14 +85,14 @@ async fn match_profiles(
     };
     if side.alternatives.is_empty() {
         let columns = key_columns(side, keys);
-        return profiles::matches(connection, side, None, columns, limit).await;
+        return matches::of_keys(connection, side, None, columns, limit).await;
     }
     let mut found = Matches::default();
     for group in &side.alternatives {
         let Some(cells) = chunk.group(side, key.row, group) else {
             continue;
         };
-        found.take_in(profiles::matches_alternative(connection, side, group, &cells).await?)?;
+        found.take_in(&matches::of_alternative(connection, side, group, &cells).await?);
         // An id of ours leaves nothing to the ids of others.
         if plan.policies.match_by == MatchBy::IdOrUid {
             break;
@@ -121,7 +116,7 @@ async fn match_pairs(
     };
     let keys: Vec<Key<'_>> = pairs.iter().map(|(_, _, key)| *key).collect();
     let columns = key_columns(side, &keys);
-    profiles::matches(connection, side, parents.as_deref(), columns, limit).await
+    matches::of_keys(connection, side, parents.as_deref(), columns, limit).await
 }
 
 /// The keys of profiles that some rows name, each once and in their order: neighbours in the index are
@@ -143,7 +138,7 @@ impl<'a> Distinct<'a> {
         };
         let has_key = |row: &usize| !chunk.keyless.contains(&(*row, 0));
         // Most keys differ in their first bytes already, which are compared without being looked up.
-        let mut sorted: Vec<(u64, usize)> = rows
+        let mut sorted: Vec<(u128, usize)> = rows
             .iter()
             .copied()
             .filter(has_key)
@@ -190,14 +185,13 @@ fn pairs_of_collections<'a>(
     rows: &[usize],
     keys: &[Key<'a>],
     profiles: Option<&Matches>,
-) -> Result<Vec<Vec<Pair<'a>>>, Error> {
+) -> Vec<Vec<Pair<'a>>> {
     let needed = (1..plan.sides.len()).any(|side| !plan.passes_over(side));
     let Some(profiles) = profiles.filter(|_| needed) else {
-        return Ok(vec![Vec::new(); plan.sides.len() - 1]);
+        return vec![Vec::new(); plan.sides.len() - 1];
     };
     let mut by_key: HashMap<Key<'a>, Vec<(i64, usize)>> = HashMap::new();
     for (place, found) in profiles.iter().enumerate() {
-        let found = found?;
         by_key
             .entry(keys[found.key])
             .or_default()
@@ -237,5 +231,5 @@ fn pairs_of_collections<'a>(
         }
         pairs
     };
-    Ok((1..plan.sides.len()).map(of_side).collect())
+    (1..plan.sides.len()).map(of_side).collect()
 }

@@ -9,7 +9,7 @@ use longshore_core::store::links::{self, Pairs};
 use sqlx::PgConnection;
 
 use super::chunk::{Chunk, Key};
-use super::decide::{Entity, Known};
+use super::decide::{Entity, Known, Places};
 
 /// A profile and one of the other database, by their places among the entities of their sides.
 type Pair = (usize, usize);
@@ -66,7 +66,7 @@ pub(crate) async fn load(
         let mut pairs: Vec<Pair> = Vec::new();
         for row in rows.iter().copied().filter(|row| chunk.brings(*row, side)) {
             let matched = |side: usize| match chunk.keyless.contains(&(row, side)) {
-                true => Vec::new(),
+                true => Places::new(),
                 false => {
                     let cells = plan.sides[side].keys;
                     let key = Key {

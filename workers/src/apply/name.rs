@@ -124,7 +124,7 @@ pub(crate) async fn protect(
     };
     for piece in rows.chunks(step) {
         let found = find(tx, plan, chunk, piece, None).await?;
-        removal::keep_seen(tx, import_id, &found.ids(plan)?).await?;
+        removal::keep_seen(tx, import_id, &found.ids(plan)).await?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use longshore_core::store::removal;
 use longshore_core::value;
 use sqlx::PgConnection;
 
+use super::cells::Cells;
 use super::chunk::Chunk;
 use super::commit::Target;
 use super::decide::{Decision, Entity, Known, decide};
@@ -45,7 +46,7 @@ pub(crate) async fn apply(
     if found.too_large {
         return Ok(Piece::TooLarge);
     }
-    let known = known(plan, chunk, &found)?;
+    let known = known(plan, chunk, &found);
     let standing = links::load(connection, plan, chunk, rows, &known).await?;
     let mut decision = decide(plan, chunk, rows, (known, standing));
     write(connection, target, &mut decision, numbers).await?;
@@ -66,7 +67,7 @@ fn named(plan: &Plan, decision: &Decision<'_>) -> Vec<i64> {
 
 /// What was found, as the decision takes it. Profiles keep the order in which they were found, on
 /// which the places in the pairs rest.
-fn known<'a>(plan: &Plan, chunk: &Chunk, found: &'a Found<'a>) -> Result<Vec<Known<'a>>, Error> {
+fn known<'a>(plan: &Plan, chunk: &Chunk, found: &'a Found<'a>) -> Vec<Known<'a>> {
     let Found {
         distinct,
         pairs,
@@ -80,7 +81,6 @@ fn known<'a>(plan: &Plan, chunk: &Chunk, found: &'a Found<'a>) -> Result<Vec<Kno
     }
     for (side, matches) in matches.iter().enumerate() {
         for found in matches.iter() {
-            let found = found?;
             let (parent, key) = match side {
                 0 => (0, distinct.keys[found.key]),
                 _ => {
@@ -92,7 +92,7 @@ fn known<'a>(plan: &Plan, chunk: &Chunk, found: &'a Found<'a>) -> Result<Vec<Kno
                 id: Some(found.id),
                 row: 0,
                 parent,
-                cells: found.cells,
+                cells: Cells::Found(found.cells),
                 updated_at: found.updated_at.as_ref().map(value::micros),
                 new: false,
                 changed: false,
@@ -101,7 +101,7 @@ fn known<'a>(plan: &Plan, chunk: &Chunk, found: &'a Found<'a>) -> Result<Vec<Kno
             sides[side].add(parent, Some(key), entity);
         }
     }
-    Ok(sides)
+    sides
 }
 
 /// Writes profiles before subprofiles: these need the ids of their parents.
@@ -177,7 +177,12 @@ async fn update(
     changed.sort_by_key(|entity| entity.id);
     let ids: Vec<i64> = changed.iter().filter_map(|entity| entity.id).collect();
     let columns = (0..side.fields.len() - side.keys)
-        .map(|column| changed.iter().map(|entity| entity.cells[column]).collect())
+        .map(|column| {
+            changed
+                .iter()
+                .map(|entity| entity.cells.made()[column])
+                .collect()
+        })
         .collect();
     profiles::update(connection, side, &ids, columns, import_id).await
 }
@@ -243,7 +248,10 @@ async fn insert(
     };
     // Neighbours in the index are written one after the other, unless writing gives them their order.
     if with_ids {
-        new.sort_by(|one, other| one.cells[..side.keys].cmp(&other.cells[..side.keys]));
+        new.sort_by(|one, other| {
+            let [one, other] = [one, other].map(|entity| &entity.cells.made()[..side.keys]);
+            one.cmp(other)
+        });
     }
     let defaults: Vec<Value<'_>> = side
         .others
@@ -279,7 +287,7 @@ async fn insert(
                     .map(<[u8; 8]>::as_slice),
             );
         }
-        let cells = side.fields.iter().zip(&entity.cells);
+        let cells = side.fields.iter().zip(entity.cells.made());
         let written = cells.filter(|(field, _)| field.is_written());
         written
             .map(|(_, cell)| cell)
@@ -293,6 +301,7 @@ async fn insert(
 /// How much of a COPY stream an entity takes, nearly.
 fn copied_bytes(entity: &Entity<'_>) -> usize {
     const SYSTEM: usize = 2 + 3 * 12;
-    let cells = entity.cells.iter().flatten().map(|cell| cell.len());
-    SYSTEM + entity.cells.len() * 4 + cells.sum::<usize>()
+    let made = entity.cells.made();
+    let cells = made.iter().flatten().map(|cell| cell.len());
+    SYSTEM + made.len() * 4 + cells.sum::<usize>()
 }

@@ -2,6 +2,8 @@
 //! rows, collects the columns, and gathers what all rows together say about encoding and dates. A
 //! payload that is damaged anywhere applies nothing.
 
+mod along;
+
 use std::io::{self, Read};
 
 use longshore_core::cell::Cell;
@@ -12,8 +14,11 @@ use longshore_core::import::Failure;
 use longshore_core::limits::{ROWS_MAX, UNDECODABLE_JUDGED_ROWS, UNDECODABLE_PERCENT_MAX};
 use longshore_core::plan;
 use longshore_core::reading::{Dates, Evidence as DateEvidence, Found};
-use longshore_core::store::imports::Survey;
+use longshore_core::store::imports::{self, Import, Survey};
+use longshore_core::store::schemas::Schemas;
+use sqlx::PgConnection;
 
+pub use self::along::Along;
 use crate::encoding::{Evidence, Watched};
 use crate::reading;
 use crate::rows::{Damage, Error, Reader, Row, Step};
@@ -32,11 +37,7 @@ pub struct Surveyed {
 impl Surveyed {
     /// The survey and the warnings to keep, once the columns are held against the database: it is for
     /// all rows together to say how dates are written.
-    pub fn settle(
-        self,
-        definition: &Definition,
-        database: &Database,
-    ) -> Result<(Survey, Vec<String>), Failure> {
+    pub fn settle(self, definition: &Definition, database: &Database) -> Result<Settled, Failure> {
         let Surveyed {
             mut survey,
             mut warnings,
@@ -52,6 +53,26 @@ impl Surveyed {
         Ok((survey, warnings))
     }
 }
+
+impl Surveyed {
+    /// Keeps it for an import whose payload was read on its way; what contradicts itself is left for the
+    /// import to tell, which surveys it again.
+    pub async fn keep(
+        self,
+        tx: &mut PgConnection,
+        schemas: &Schemas,
+        import: &Import,
+    ) -> Result<(), longshore_core::error::Error> {
+        let database = schemas.by_number(tx, import.database_id).await?;
+        match self.settle(&import.definition, &database) {
+            Ok((survey, warnings)) => imports::keep_survey(tx, import.id, &survey, &warnings).await,
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// A survey and the warnings to keep beside it.
+pub type Settled = (Survey, Vec<String>);
 
 /// A survey, or what must be known before one can be made.
 #[derive(Debug, Clone)]
