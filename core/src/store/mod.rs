@@ -16,6 +16,7 @@ pub mod indexes;
 pub mod leases;
 pub mod links;
 pub mod matches;
+pub mod new_rows;
 pub mod overview;
 pub mod payloads;
 pub mod profiles;

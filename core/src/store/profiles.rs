@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::field::{Field, FieldType};
 use crate::limits::KEY_BYTES_MAX;
 use crate::plan::Side;
-use crate::store::binary::{ColumnArray, CopyRows, Value};
-use crate::store::typed;
+use crate::store::binary::{ColumnArray, Value};
+use crate::store::typed::{self, writing};
 
 /// A profile or subprofile as read back.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,33 +145,10 @@ pub async fn draw_ids(
     count: usize,
 ) -> Result<Vec<i64>, Error> {
     let count = i32::try_from(count).map_err(|_| Error::Unreadable(format!("{count} new ids")))?;
-    Ok(sqlx::query_scalar(AssertSqlSafe(typed::draw_ids(number)))
+    Ok(sqlx::query_scalar(AssertSqlSafe(writing::draw_ids(number)))
         .bind(count)
         .fetch_one(connection)
         .await?)
-}
-
-/// Inserts new rows.
-pub async fn insert(
-    connection: &mut PgConnection,
-    side: &Side,
-    with_ids: bool,
-    rows: CopyRows,
-) -> Result<(), Error> {
-    let mut copy = connection
-        .copy_in_raw(&typed::copy_in(side, with_ids))
-        .await?;
-    match copy.send(rows.finish()).await {
-        Ok(_) => {
-            copy.finish().await?;
-            Ok(())
-        }
-        // Left alone, the unfinished copy would poison the connection's next statement.
-        Err(error) => {
-            let _ = copy.abort("the rows could not be sent").await;
-            Err(error.into())
-        }
-    }
 }
 
 /// Writes the fields beside the keys of some rows.
@@ -182,7 +159,7 @@ pub async fn update(
     columns: Vec<Vec<Value<'_>>>,
     import_id: i64,
 ) -> Result<(), Error> {
-    let mut query = sqlx::query(AssertSqlSafe(typed::update(side))).bind(ids);
+    let mut query = sqlx::query(AssertSqlSafe(writing::update(side))).bind(ids);
     let kinds: Vec<FieldType> = side.fields[side.keys..]
         .iter()
         .map(|field| field.kind)
@@ -210,7 +187,7 @@ pub async fn delete(
     number: TableNumber,
     ids: &[i64],
 ) -> Result<u64, Error> {
-    let statement = sqlx::query(AssertSqlSafe(typed::delete(number)));
+    let statement = sqlx::query(AssertSqlSafe(writing::delete(number)));
     Ok(statement
         .bind(ids)
         .execute(connection)
@@ -224,7 +201,7 @@ pub async fn delete_children(
     collection: TableNumber,
     parents: &[i64],
 ) -> Result<u64, Error> {
-    let statement = sqlx::query(AssertSqlSafe(typed::delete_children(collection)));
+    let statement = sqlx::query(AssertSqlSafe(writing::delete_children(collection)));
     Ok(statement
         .bind(parents)
         .execute(connection)

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use longshore_core::plan::Plan;
-use longshore_core::store::binary::CopyRows;
+use longshore_core::store::new_rows::NewRows;
 
 use super::chunk::{Chunk, Layout, Slot};
 use super::feed;
@@ -33,22 +33,28 @@ impl Typed {
         self.0.rows.len()
     }
 
-    /// The cells of the profiles as COPY takes them in, without the columns that only the ledger knows.
+    /// The profiles as COPY takes them in.
     #[must_use]
     pub fn copy(&self, plan: &Plan) -> Vec<u8> {
-        let chunk = &self.0;
-        let fields = plan.sides[0].fields.len();
-        let mut rows = CopyRows::default();
-        rows.reserve(chunk.buffer.len() + chunk.rows.len() * (2 + fields * 4));
-        for row in 0..chunk.rows.len() {
-            rows.row(fields);
-            for field in 0..fields {
-                rows.cell(match chunk.slot(row, 0, field) {
-                    Slot::Set(start, end) => Some(chunk.bytes((start, end))),
-                    Slot::Blank | Slot::Absent => None,
-                });
-            }
-        }
-        rows.finish()
+        let (chunk, side) = (&self.0, &plan.sides[0]);
+        let cell = |row: usize, field: usize| match chunk.slot(row, 0, field) {
+            Slot::Set(start, end) => Some(chunk.bytes((start, end))),
+            Slot::Blank | Slot::Absent => None,
+        };
+        let rows = 0..chunk.rows.len();
+        let cells: Vec<Vec<_>> = rows
+            .map(|row| {
+                (0..side.fields.len())
+                    .map(|field| cell(row, field))
+                    .collect()
+            })
+            .collect();
+        let rows = NewRows {
+            ids: None,
+            parents: None,
+            cells: cells.iter().map(Vec::as_slice).collect(),
+            import_id: 1,
+        };
+        rows.encode(side)
     }
 }

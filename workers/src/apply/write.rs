@@ -5,8 +5,8 @@ use longshore_core::error::Error;
 use longshore_core::import::Reject;
 use longshore_core::plan::{Plan, Side};
 use longshore_core::store;
-use longshore_core::store::binary::{CopyRows, Value};
 use longshore_core::store::chunks::Done;
+use longshore_core::store::new_rows::NewRows;
 use longshore_core::store::profiles;
 use longshore_core::store::removal;
 use longshore_core::value;
@@ -242,66 +242,26 @@ async fn insert(
         .iter()
         .filter(|entity| entity.new && !entity.deleted)
         .collect();
-    let with_ids = match new.first() {
-        Some(first) => first.id.is_some(),
-        None => return Ok(()),
+    let Some(first) = new.first() else {
+        return Ok(());
     };
     // Neighbours in the index are written one after the other, unless writing gives them their order.
-    if with_ids {
+    if first.id.is_some() {
         new.sort_by(|one, other| {
             let [one, other] = [one, other].map(|entity| &entity.cells.made()[..side.keys]);
             one.cmp(other)
         });
     }
-    let defaults: Vec<Value<'_>> = side
-        .others
-        .iter()
-        .filter_map(|field| field.default.as_deref())
-        .map(Some)
-        .collect();
-    let mut rows = CopyRows::default();
-    rows.reserve(new.iter().map(|entity| copied_bytes(entity)).sum());
-    for entity in new {
-        let parent = parents.and_then(|parents| parents[entity.parent].id);
-        let system = usize::from(with_ids) + usize::from(parents.is_some()) + 1;
-        let written = side
-            .fields
-            .iter()
-            .filter(|field| field.is_written())
-            .count();
-        rows.row(system + written + defaults.len());
-        if with_ids {
-            rows.cell(
-                entity
-                    .id
-                    .map(i64::to_be_bytes)
-                    .as_ref()
-                    .map(<[u8; 8]>::as_slice),
-            );
-        }
-        if parents.is_some() {
-            rows.cell(
-                parent
-                    .map(i64::to_be_bytes)
-                    .as_ref()
-                    .map(<[u8; 8]>::as_slice),
-            );
-        }
-        let cells = side.fields.iter().zip(entity.cells.made());
-        let written = cells.filter(|(field, _)| field.is_written());
-        written
-            .map(|(_, cell)| cell)
-            .chain(&defaults)
-            .for_each(|cell| rows.cell(*cell));
-        rows.cell(Some(&import_id.to_be_bytes()));
-    }
-    profiles::insert(connection, side, with_ids, rows).await
-}
-
-/// How much of a COPY stream an entity takes, nearly.
-fn copied_bytes(entity: &Entity<'_>) -> usize {
-    const SYSTEM: usize = 2 + 3 * 12;
-    let made = entity.cells.made();
-    let cells = made.iter().flatten().map(|cell| cell.len());
-    SYSTEM + made.len() * 4 + cells.sum::<usize>()
+    let parents = parents.map(|parents| {
+        // Profiles are numbered before their subprofiles are written.
+        let id = |entity: &&Entity<'_>| parents[entity.parent].id.unwrap_or_default();
+        new.iter().map(id).collect()
+    });
+    let rows = NewRows {
+        ids: new.iter().map(|entity| entity.id).collect(),
+        parents,
+        cells: new.iter().map(|entity| entity.cells.made()).collect(),
+        import_id,
+    };
+    rows.insert(connection, side).await
 }

@@ -4,6 +4,7 @@
 pub mod links;
 pub mod matching;
 pub mod removal;
+pub mod writing;
 
 use crate::database::TableNumber;
 use crate::field::{Field, FieldType, UID};
@@ -203,80 +204,6 @@ fn arriving_cast(kind: FieldType) -> &'static str {
     } else {
         ""
     }
-}
-
-/// Writes whole rows: ids in `$1`, the fields beside the keys in `$2…`, the import's number last.
-#[must_use]
-pub fn update(side: &Side) -> String {
-    let fields = &side.fields[side.keys..];
-    let sets: Vec<String> = fields
-        .iter()
-        .enumerate()
-        .map(|(position, field)| {
-            let cast = arriving_cast(field.kind);
-            format!("{} = u.c{position}{cast}", field.column())
-        })
-        .collect();
-    format!(
-        "update {} p set {}, updated_at = statement_timestamp(), written_by = ${} \
-         from unnest($1::int8[], {}) as u(id, {}) where p.id = u.id",
-        side.number.table(),
-        sets.join(", "),
-        fields.len() + 2,
-        parameters(fields, 2),
-        names(fields.len())
-    )
-}
-
-/// New rows, in binary format: id (if `with_ids`), the parent's id for a collection, the fields
-/// of the payload, the other fields that have a default, the import's number.
-#[must_use]
-pub fn copy_in(side: &Side, with_ids: bool) -> String {
-    let mut columns: Vec<String> = Vec::new();
-    if with_ids {
-        columns.push("id".to_owned());
-    }
-    if side.collection.is_some() {
-        columns.push("profile_id".to_owned());
-    }
-    let written = side.fields.iter().filter(|field| field.is_written());
-    columns.extend(written.map(Field::column));
-    columns.extend(
-        side.others
-            .iter()
-            .filter(|field| field.default.is_some())
-            .map(Field::column),
-    );
-    columns.push("written_by".to_owned());
-    format!(
-        "copy {} ({}) from stdin (format binary)",
-        side.number.table(),
-        columns.join(", ")
-    )
-}
-
-/// Draws `$1` ids of a table.
-#[must_use]
-pub fn draw_ids(number: TableNumber) -> String {
-    format!(
-        "select array(select nextval('{}_id') from generate_series(1, $1))",
-        number.table()
-    )
-}
-
-/// Deletes the rows with the ids in `$1`.
-#[must_use]
-pub fn delete(number: TableNumber) -> String {
-    format!("delete from {} where id = any($1)", number.table())
-}
-
-/// Deletes the subprofiles of the profiles in `$1`.
-#[must_use]
-pub fn delete_children(collection: TableNumber) -> String {
-    format!(
-        "delete from {} where profile_id = any($1)",
-        collection.table()
-    )
 }
 
 /// A page of profiles after the id in `$1`, at most `$2`; filters by equality from `$3` on.
