@@ -110,5 +110,9 @@ fn state(word: &str) -> Result<import::State, Problem> {
 pub(crate) async fn accepted(app: &App, account_id: i64, id: i64) -> Result<Response, Problem> {
     let mut connection = app.pool.acquire().await?;
     let status = store::find(&mut connection, account_id, id).await?;
-    Ok((StatusCode::ACCEPTED, Json(status::shown(&status)?)).into_response())
+    shown_as_accepted(&status)
+}
+
+pub(crate) fn shown_as_accepted(status: &store::Status) -> Result<Response, Problem> {
+    Ok((StatusCode::ACCEPTED, Json(status::shown(status)?)).into_response())
 }

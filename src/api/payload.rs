@@ -65,13 +65,7 @@ pub(crate) async fn upload(
     }
     if kept? {
         app.queue
-            .ring(
-                Lane::Bulk,
-                Ticket {
-                    verb: Verb::Apply,
-                    id,
-                },
-            )
+            .ring(Lane::Bulk, Ticket::new(Verb::Apply, id))
             .await;
     }
     accepted(&app, caller.account_id, id).await

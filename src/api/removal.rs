@@ -91,7 +91,7 @@ pub(crate) async fn approve(
     tx.commit().await?;
     drop(connection);
     let verb = Verb::Apply;
-    app.queue.ring(Lane::Bulk, Ticket { verb, id }).await;
+    app.queue.ring(Lane::Bulk, Ticket::new(verb, id)).await;
     accepted(&app, caller.account_id, id).await
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn refuse(
     drop(connection);
     for id in next {
         let verb = Verb::Apply;
-        app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+        app.queue.ring(Lane::Express, Ticket::new(verb, id)).await;
     }
     accepted(&app, caller.account_id, id).await
 }

@@ -48,7 +48,7 @@ pub(crate) async fn start(
     imports::queue(&mut tx, id).await?;
     leases::make_due(&mut tx, id, verb).await?;
     tx.commit().await?;
-    app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    app.queue.ring(Lane::Express, Ticket::new(verb, id)).await;
     accepted(&app, caller.account_id, id).await
 }
 
@@ -145,7 +145,7 @@ pub(crate) async fn resume(
     leases::make_due(&mut tx, id, verb).await?;
     tx.commit().await?;
     drop(connection);
-    app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+    app.queue.ring(Lane::Express, Ticket::new(verb, id)).await;
     accepted(&app, caller.account_id, id).await
 }
 
@@ -173,7 +173,7 @@ async fn settle(
     };
     for id in next {
         let verb = Verb::Apply;
-        app.queue.ring(Lane::Express, Ticket { verb, id }).await;
+        app.queue.ring(Lane::Express, Ticket::new(verb, id)).await;
     }
     Ok(())
 }

@@ -20,9 +20,11 @@ use longshore_core::limits::{
 use longshore_core::payload::Payloads;
 use longshore_core::plan;
 use longshore_core::queue::{Lane, Ticket, Verb};
-use longshore_core::store::imports::{NewImport, Rest, Snapshot};
+use longshore_core::store::acceptance::NewImport;
+use longshore_core::store::imports::{Rest, Snapshot};
 use longshore_core::store::schemas::Schemas;
-use longshore_core::store::{idempotency, imports};
+use longshore_core::store::status::Status;
+use longshore_core::store::{acceptance, idempotency};
 use longshore_workers::survey::{self, Settled, Surveyed};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
@@ -31,7 +33,7 @@ use tokio::io::AsyncWriteExt;
 use super::App;
 use super::body;
 use super::caller::Writer;
-use super::imports::accepted;
+use super::imports::{accepted, shown_as_accepted};
 use super::problem::{Problem, problem};
 
 pub(crate) async fn submit(
@@ -99,9 +101,11 @@ impl Request {
             .await?;
         let (database, survey) = self.judge(&mut connection, &app.schemas).await?;
         let snapshot = self.snapshot(&app.payloads).await?;
-        let new = (&*database, snapshot.as_ref(), survey.as_ref());
-        let (id, verb) = match &self.key {
-            None if !self.definition.remove_missing => self.accept(&mut connection, new).await?,
+        let new = self.new_import(&database, snapshot.as_ref(), survey.as_ref());
+        let accepted = match &self.key {
+            None if !self.definition.remove_missing => {
+                acceptance::accept(&mut connection, &new).await?
+            }
             key => {
                 let mut tx = connection.begin().await?;
                 if let Some(id) = self.replayed_meanwhile(&mut tx, &fingerprint).await? {
@@ -109,20 +113,29 @@ impl Request {
                     drop(connection);
                     return self.replay(app, id).await;
                 }
-                let (id, verb) = self.accept(&mut tx, new).await?;
+                let accepted = acceptance::accept(&mut tx, &new).await?;
                 if let Some(key) = key {
-                    idempotency::keep(&mut tx, self.account_id, key, (&fingerprint, id)).await?;
+                    let kept = (fingerprint.as_slice(), accepted.id);
+                    idempotency::keep(&mut tx, self.account_id, key, kept).await?;
                 }
                 tx.commit().await?;
-                (id, verb)
+                accepted
             }
         };
         drop(connection);
-        if let Some(verb) = verb {
-            app.queue.ring(self.lane(), Ticket { verb, id }).await;
+        let id = accepted.id;
+        if new.state != import::State::Draft {
+            let lane = self.lane();
+            let ticket = Ticket {
+                small_in: (lane == Lane::Express).then_some(new.database_id),
+                ..Ticket::new(new.verb, id)
+            };
+            app.queue.ring(lane, ticket).await;
         }
         tracing::info!(import = id, account = self.account_id, "accepted");
-        self.answer(app, id).await
+        // What was kept is known; looking at it again would cost as much as keeping it.
+        let status = Status::of_new(&new, &accepted, &database.name)?;
+        Ok(located(id, shown_as_accepted(&status)?))
     }
 
     /// What makes two requests the same: the definition with its defaults, and the source.
@@ -173,19 +186,10 @@ impl Request {
     }
 
     async fn replay(&self, app: &App, id: i64) -> Result<Response, Problem> {
-        let mut response = self.answer(app, id).await?;
+        let mut response = located(id, accepted(app, self.account_id, id).await?);
         response
             .headers_mut()
             .insert("idempotency-replayed", HeaderValue::from_static("true"));
-        Ok(response)
-    }
-
-    async fn answer(&self, app: &App, id: i64) -> Result<Response, Problem> {
-        let mut response = accepted(app, self.account_id, id).await?;
-        let location = format!("/v1/imports/{}", show(Kind::Import, id));
-        if let Ok(location) = HeaderValue::from_str(&location) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
         Ok(response)
     }
 
@@ -279,18 +283,19 @@ impl Request {
         }))
     }
 
-    async fn accept(
-        &self,
-        connection: &mut PgConnection,
-        (database, snapshot, survey): (&Database, Option<&Snapshot>, Option<&Settled>),
-    ) -> Result<(i64, Option<Verb>), Problem> {
+    fn new_import<'a>(
+        &'a self,
+        database: &Database,
+        snapshot: Option<&'a Snapshot>,
+        survey: Option<&'a Settled>,
+    ) -> NewImport<'a> {
         let verb = match (snapshot, &self.definition.location) {
             (Some(_), _) => Some(Verb::Apply),
             (None, Some(_)) => Some(Verb::Fetch),
             (None, None) => None,
         };
         let starts = verb.filter(|_| self.definition.autostart);
-        let new = NewImport {
+        NewImport {
             account_id: self.account_id,
             database_id: database.number.0,
             definition: &self.definition,
@@ -299,8 +304,7 @@ impl Request {
             // Until a draft is started its database may change: it is surveyed then.
             survey: starts.and(survey),
             verb: verb.unwrap_or(Verb::Apply),
-        };
-        Ok((imports::accept(connection, &new).await?, starts))
+        }
     }
 
     /// What surely is small goes before what may be large.
@@ -310,6 +314,15 @@ impl Request {
             _ => Lane::Bulk,
         }
     }
+}
+
+/// The answer says where its import is.
+fn located(id: i64, mut response: Response) -> Response {
+    let location = format!("/v1/imports/{}", show(Kind::Import, id));
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 /// The store is full or gone: nothing was accepted.

@@ -13,10 +13,12 @@ use super::place::{Listen, write_private};
 /// The name that Postgres gives its socket on port 5432.
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";
 
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("max_connections", "100"),
     ("shared_buffers", "256MB"),
     ("max_wal_size", "4GB"),
+    // Claims step over what ended imports left since the last vacuum.
+    ("autovacuum_naptime", "10s"),
     ("unix_socket_permissions", "0700"),
     ("password_encryption", "scram-sha-256"),
     ("cluster_name", "longshore"),

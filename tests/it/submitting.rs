@@ -33,3 +33,33 @@ async fn an_import_by_location_upload_and_inline_ends_in_the_same_profiles() {
     assert_eq!(app.status(&id).await["totals"]["unchanged"], 2);
     assert_eq!(app.profiles("people").await.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_a_submission_is_what_its_status_shows() {
+    let app = TestApp::start().await;
+    app.database(json!({"name": "People", "fields": [
+        {"name": "email", "type": "email"}, {"name": "born", "type": "date"}]}))
+        .await;
+    let base = json!({"database": "people", "action": "update_or_add", "key_fields": ["email"],
+        "name": "Zoë's", "dates": "detect"});
+    let location = app.files.put("/people.csv", "email\n");
+    let csv = "email;born\nann@x.example;31.12.1999\n";
+    for further in [
+        json!({}),
+        json!({"source": csv}),
+        json!({"source": csv, "autostart": false}),
+        json!({"source": [{"email": "bob@x.example"}], "remove_missing": true}),
+        json!({"source": "email\n\"broken"}),
+        json!({"source": format!("email\n{}", "carl@x.example\n".repeat(10_000))}),
+        json!({"location": location}),
+        json!({"location": location, "autostart": false}),
+    ] {
+        let mut definition = base.clone();
+        let members = further.as_object().unwrap().clone();
+        definition.as_object_mut().unwrap().extend(members);
+        let answer = app.post("/imports", definition).await.expect(202).json;
+        let status = app.status(answer["id"].as_str().unwrap()).await;
+        assert_eq!(answer, status, "{further}");
+    }
+    app.work_until_idle().await;
+}

@@ -23,6 +23,11 @@ impl Busy {
         self.lock().keys().copied().collect()
     }
 
+    /// Whether somebody is at work in this one.
+    pub(crate) fn is_at(&self, database_id: i64) -> bool {
+        self.lock().contains_key(&database_id)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

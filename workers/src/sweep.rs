@@ -155,7 +155,7 @@ async fn ring(context: &Context, due: &[(i64, String)]) {
         let tickets: Vec<Ticket> = due
             .iter()
             .filter(|(_, word)| word == verb.as_str())
-            .map(|(id, _)| Ticket { verb, id: *id })
+            .map(|(id, _)| Ticket::new(verb, *id))
             .collect();
         if !tickets.is_empty() {
             context.queue.ring_all(Lane::Bulk, &tickets).await;

@@ -142,11 +142,24 @@ impl Worker {
     async fn listen(self, verb: Verb, slots: usize) {
         let bell = Bell::new(self.context.queue.clone(), verb, slots);
         let (stop, grace) = (self.context.stop.clone(), self.settings.grace);
-        bell.listen(stop, grace, move |_| {
+        bell.listen(stop, grace, move |ticket| {
             let worker = self.clone();
-            async move { worker.drain(verb).await }
+            async move {
+                if !worker.is_taken_along(ticket) {
+                    worker.drain(verb).await;
+                }
+            }
         })
         .await;
+    }
+
+    /// Whether a slot is at small imports of this one's database: it looks again behind them, and the
+    /// import was there before its ticket.
+    fn is_taken_along(&self, ticket: Ticket) -> bool {
+        ticket.verb == Verb::Apply
+            && ticket
+                .small_in
+                .is_some_and(|database| self.busy.is_at(database))
     }
 
     /// Works on whatever is due, until nothing is. Whoever is about to look sees what this ticket rang
@@ -212,6 +225,10 @@ impl Worker {
         for _ in 0..CLAIM_TRIES {
             let alone = self.look_alone(verb).await;
             let wish = self.wish(verb);
+            // What is left to other slots rings as well: mostly there is nothing else.
+            if !wish.busy.is_empty() && !leases::any_due(connection, &wish).await? {
+                return Ok(None);
+            }
             let claimed_at = Instant::now();
             let claim = leases::claim_next(connection, &wish, holder, lease).await?;
             if let Some(claim) = claim {
@@ -306,7 +323,7 @@ impl Worker {
         for id in imports {
             self.context
                 .queue
-                .ring(Lane::Express, Ticket { verb, id: *id })
+                .ring(Lane::Express, Ticket::new(verb, *id))
                 .await;
         }
     }

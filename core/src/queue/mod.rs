@@ -188,17 +188,7 @@ mod tests {
     #[tokio::test]
     async fn a_silent_queue_takes_nothing_and_fails_nothing() {
         let queue = Queue::silent();
-        assert!(
-            !queue
-                .ring(
-                    Lane::Express,
-                    Ticket {
-                        verb: Verb::Fetch,
-                        id: 1
-                    }
-                )
-                .await
-        );
+        assert!(!queue.ring(Lane::Express, Ticket::new(Verb::Fetch, 1)).await);
         assert!(!queue.healthy().await);
         assert!(
             queue
@@ -218,17 +208,7 @@ mod tests {
         ));
         let started = std::time::Instant::now();
         let queue = Queue::connect("redis://127.0.0.1:1", "p").await.unwrap();
-        assert!(
-            !queue
-                .ring(
-                    Lane::Bulk,
-                    Ticket {
-                        verb: Verb::Apply,
-                        id: 1
-                    }
-                )
-                .await
-        );
+        assert!(!queue.ring(Lane::Bulk, Ticket::new(Verb::Apply, 1)).await);
         assert!(started.elapsed() < Duration::from_millis(500));
         assert!(matches!(queue.depth().await, Err(QueueError::Resting)));
     }

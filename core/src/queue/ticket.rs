@@ -1,5 +1,5 @@
-//! What travels on the queue: a verb and an id, and the lanes it travels on. A ticket never carries
-//! anything that the ledger knows; whatever it says may be out of date when it is read.
+//! What travels on the queue: a verb and an id, and the lanes it travels on. What a ticket says may be
+//! out of date when it is read: it saves a look at best, and decides nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,14 +58,28 @@ pub struct Ticket {
     pub verb: Verb,
     /// Number of the import, or 0: see [`Ticket::look`].
     pub id: i64,
+    /// Number of the database that a small import goes into. Whoever is at its small imports looks for
+    /// more of them when done, so that nobody else need look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small_in: Option<i64>,
 }
 
 impl Ticket {
+    /// The ticket of an import.
+    #[must_use]
+    pub fn new(verb: Verb, id: i64) -> Ticket {
+        Ticket {
+            verb,
+            id,
+            small_in: None,
+        }
+    }
+
     /// The ticket that names nothing: "look into the ledger yourself, and do all that is due".
     /// It comes about once a second while there is no Redis, and never travels through Redis.
     #[must_use]
     pub fn look(verb: Verb) -> Ticket {
-        Ticket { verb, id: 0 }
+        Ticket::new(verb, 0)
     }
 
     /// Whether it is such a ticket.
@@ -87,14 +101,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_a_verb_and_an_id() {
-        let ticket = Ticket {
-            verb: Verb::Apply,
-            id: 17,
+    fn a_ticket_is_a_verb_and_an_id_and_may_name_a_database() {
+        let ticket = Ticket::new(Verb::Apply, 17);
+        let small = Ticket {
+            small_in: Some(3),
+            ..ticket
         };
-        let text = serde_json::to_string(&ticket).unwrap();
-        assert_eq!(text, r#"{"verb":"apply","id":17}"#);
-        assert_eq!(serde_json::from_str::<Ticket>(&text).unwrap(), ticket);
+        for (ticket, text) in [
+            (ticket, r#"{"verb":"apply","id":17}"#),
+            (small, r#"{"verb":"apply","id":17,"small_in":3}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&ticket).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Ticket>(text).unwrap(), ticket);
+        }
     }
 
     #[test]

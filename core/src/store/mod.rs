@@ -2,6 +2,7 @@
 //! [`typed`], the one room where SQL over typed tables is built.
 //! Transactions are begun and ended by the callers, where they can be seen.
 
+pub mod acceptance;
 pub mod accounts;
 pub mod binary;
 pub mod causes;

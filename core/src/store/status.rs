@@ -6,12 +6,13 @@ use sqlx::{FromRow, PgConnection};
 
 use crate::error::Error;
 use crate::import::State;
+use crate::store::acceptance::{Accepted, NewImport};
 
 /// The window of the rate that a running import shows, in seconds.
 pub const RECENT_SECS: f64 = 10.0;
 
 /// Everything that a status answer is made of.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, Default, FromRow)]
 pub struct Status {
     /// The import's number.
     pub id: i64,
@@ -134,6 +135,41 @@ pub struct Movement {
 }
 
 impl Status {
+    /// The status of an import that was accepted a moment ago, as the ledger has it by then.
+    pub fn of_new(
+        new: &NewImport<'_>,
+        accepted: &Accepted,
+        database_name: &str,
+    ) -> Result<Status, Error> {
+        let (survey, warnings) = new
+            .survey
+            .map(|(survey, warnings)| (survey, warnings))
+            .unzip();
+        let warnings = warnings.map_or(&[][..], Vec::as_slice);
+        Ok(Status {
+            id: accepted.id,
+            name: new.definition.name.clone(),
+            state: new.state.as_str().to_owned(),
+            database_id: new.database_id,
+            database_name: database_name.to_owned(),
+            definition: new.definition_as_kept()?,
+            payload_bytes: new.snapshot.map(|snapshot| snapshot.bytes),
+            payload_sha256: new.snapshot.map(|snapshot| snapshot.sha256.clone()),
+            rows_total: survey.map(|survey| survey.rows),
+            warnings: serde_json::Value::from(warnings),
+            version: 1,
+            created_at: accepted.created_at,
+            now: accepted.created_at,
+            due_since: accepted.queue_position.map(|_| accepted.created_at),
+            movement: Movement {
+                queue_position: accepted.queue_position,
+                workers_alive: Some(accepted.workers_alive),
+                ..Movement::default()
+            },
+            ..Status::default()
+        })
+    }
+
     /// The state.
     pub fn state(&self) -> Result<State, Error> {
         State::parse(&self.state).ok_or_else(|| Error::Unreadable(self.state.clone()))

@@ -135,7 +135,7 @@ impl Job<'_> {
             let (verb, id) = (Verb::Apply, self.import.id);
             self.context
                 .queue
-                .ring(Lane::Express, Ticket { verb, id })
+                .ring(Lane::Express, Ticket::new(verb, id))
                 .await;
         }
     }

@@ -18,10 +18,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(10);
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 pub(crate) fn apply(id: i64) -> Ticket {
-    Ticket {
-        verb: Verb::Apply,
-        id,
-    }
+    Ticket::new(Verb::Apply, id)
 }
 
 /// A bell that is listened to in the background.

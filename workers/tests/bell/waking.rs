@@ -67,13 +67,7 @@ async fn express_tickets_go_before_bulk_tickets_and_each_lane_keeps_its_order() 
 async fn a_verb_hears_only_its_own_tickets() {
     let server = Server::start().await;
     let queue = server.queue().await;
-    let tickets = [
-        Ticket {
-            verb: Verb::Fetch,
-            id: 1,
-        },
-        apply(2),
-    ];
+    let tickets = [Ticket::new(Verb::Fetch, 1), apply(2)];
     assert_eq!(queue.ring_all(Lane::Express, &tickets).await, 2);
     let (listening, mut heard) = Listening::hearing(&queue, 4);
     assert_eq!(heard.next().await.0, 2);
