@@ -55,8 +55,7 @@ pub(crate) async fn upload(
     // Until a draft is started its database may change: it is surveyed then.
     let definition = Some(draft.definition).filter(|definition| definition.autostart);
     let (snapshot, surveyed) = receive(&app, &headers, body, definition).await?;
-    let received = (&snapshot, surveyed);
-    let kept = keep(&app, caller.account_id, id, received).await;
+    let kept = keep(&app, caller.account_id, id, (&snapshot, surveyed)).await;
     if kept.is_err()
         && let Rest::Stored(key) = &snapshot.rest
     {
@@ -113,7 +112,9 @@ async fn receive(
     let reader = StreamReader::new(Box::pin(stream));
     let (key, mut writer) = app.payloads.create();
     // A survey keeps a thread for as long as the bytes take to come, so there are few at a time.
-    let place = app.surveys.try_acquire().ok();
+    let place = definition
+        .as_ref()
+        .and_then(|_| app.surveys.try_acquire().ok());
     let mut along = Along::new(&mut writer, definition.filter(|_| place.is_some()));
     let unpacked = unpack(reader, encoding, &mut along, &Limits::default()).await;
     let surveyed = along.surveyed().await;
@@ -153,6 +154,16 @@ async fn keep(
     (snapshot, surveyed): (&Snapshot, Option<Surveyed>),
 ) -> Result<bool, Problem> {
     let mut connection = app.pool.acquire().await?;
+    let settled = match surveyed {
+        Some(surveyed) => {
+            let draft = imports::find(&mut connection, id).await?;
+            let schemas = &app.schemas;
+            surveyed
+                .settle_on_the_way(&mut connection, schemas, &draft)
+                .await
+        }
+        None => None,
+    };
     let mut tx = connection.begin().await?;
     removal::wait_for_writers(&mut tx, id).await?;
     leases::lock(&mut tx, id).await?;
@@ -165,8 +176,8 @@ async fn keep(
         import::State::Draft
     };
     imports::keep_snapshot(&mut tx, id, snapshot, state).await?;
-    if let Some(surveyed) = surveyed {
-        surveyed.keep(&mut tx, &app.schemas, &import).await?;
+    if let Some((survey, warnings)) = settled {
+        imports::keep_survey(&mut tx, id, &survey, &warnings).await?;
     }
     if starts {
         leases::make_due(&mut tx, id, Verb::Apply).await?;

@@ -22,7 +22,7 @@ pub(crate) fn phase(status: &Status, state: State) -> &'static str {
             "waiting for its payload"
         }
         State::Draft => "waiting to be started",
-        State::Queued => "waiting for a worker",
+        State::Queued if !status.waiting_for_turn => "waiting for a worker",
         State::Fetching if status.retry_at.is_some() => "waiting to fetch the source again",
         State::Held => "all rows are applied; nothing is removed before it is approved",
         State::Paused => "paused",
@@ -33,6 +33,8 @@ pub(crate) fn phase(status: &Status, state: State) -> &'static str {
             "waiting for a worker"
         }
         _ if status.waiting_for_turn => "waiting for its turn on the database",
+        // Held a moment ago, and about to be prepared.
+        State::Queued => "waiting for a worker",
         State::Fetching => "fetching the source",
         State::Preparing if status.rows_total.is_none() => "surveying the payload",
         State::Preparing => "preparing its index",

@@ -127,7 +127,7 @@ impl Request {
         if new.state != import::State::Draft {
             let lane = self.lane();
             let ticket = Ticket {
-                small_in: (lane == Lane::Express).then_some(new.database_id),
+                small_in: accepted.small.then_some(new.database_id),
                 ..Ticket::new(new.verb, id)
             };
             app.queue.ring(lane, ticket).await;
@@ -239,7 +239,7 @@ impl Request {
                 let detail = plan::too_many_rows_to_be_whole(rows);
                 Err(Complaint::new(Code::TooManyRows, "/on_reject", detail).into())
             }
-            Ok(_) => Ok(surveyed.settle(&self.definition, database).ok()),
+            Ok(_) => Ok(surveyed.settle_early(&self.definition, database)),
             Err(complaints) => Err(complaints.into()),
         }
     }

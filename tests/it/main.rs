@@ -52,6 +52,7 @@ mod sharing;
 mod stating;
 mod submitting;
 mod summing_up;
+mod surveying;
 mod surviving;
 mod taking_turns;
 mod uploading;

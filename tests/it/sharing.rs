@@ -119,6 +119,19 @@ async fn whoever_asks_for_something_else_or_is_asked_to_cancel_is_not_taken_alon
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_stands_before_a_damaged_payload_is_not_hurt_by_it() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let first = app.submit(rows(json!([{"key": 1, "value": "a"}]))).await;
+    let damaged = app.submit(rows(json!("key,value\n2,\"a"))).await;
+    let last = app.submit(rows(json!([{"key": 1, "value": "b"}]))).await;
+    app.work_until_idle().await;
+    assert_eq!(told(&app.status(&first).await), "created 1; profiles +1");
+    assert_eq!(app.status(&damaged).await["state"], "failed");
+    assert_eq!(told(&app.status(&last).await), "updated 1; profiles ~1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_was_just_added_is_known_to_the_next_import_also_over_a_link() {
     let app = TestApp::start().await;
     people(&app).await;

@@ -61,5 +61,15 @@ async fn the_answer_to_a_submission_is_what_its_status_shows() {
         let status = app.status(answer["id"].as_str().unwrap()).await;
         assert_eq!(answer, status, "{further}");
     }
+    // The same where a key makes it a transaction, and the second time.
+    let mut keyed = base.clone();
+    keyed["source"] = json!([{"email": "dan@x.example"}]);
+    for _ in 0..2 {
+        let request = app.request("POST", "/imports").json(&keyed);
+        let request = request.header("idempotency-key", "k1");
+        let answer = crate::app::answer(request).await.expect(202).json;
+        let status = app.status(answer["id"].as_str().unwrap()).await;
+        assert_eq!(answer, status);
+    }
     app.work_until_idle().await;
 }

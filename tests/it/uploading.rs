@@ -84,34 +84,6 @@ async fn a_complete_upload_makes_the_import_final_and_starts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_is_surveyed_on_its_way_and_a_draft_that_waits_is_not() {
-    let app = app().await;
-    let csv = many_rows(20_000);
-    let mut uploads = Vec::new();
-    for (bytes, autostart, rows, state) in [
-        (csv.clone().into_bytes(), true, json!(20_000), "completed"),
-        (gzip(csv.as_bytes()).await, true, json!(20_000), "completed"),
-        (csv.clone().into_bytes(), false, Value::Null, "draft"),
-        // Damage is for the import to tell.
-        (
-            format!("{csv}\"a").into_bytes(),
-            true,
-            Value::Null,
-            "failed",
-        ),
-    ] {
-        let id = draft(&app, autostart).await;
-        let accepted = app.upload(&id, "text/csv", bytes).await.expect(202).json;
-        assert_eq!(accepted["progress"]["rows_total"], rows, "{accepted}");
-        uploads.push((id, state));
-    }
-    app.work_until_idle().await;
-    for (id, state) in uploads {
-        assert_eq!(app.status(&id).await["state"], state);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn of_two_uploads_at_once_one_wins_and_the_other_leaves_nothing() {
     let app = app().await;
     let id = draft(&app, true).await;

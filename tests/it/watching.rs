@@ -225,6 +225,17 @@ async fn a_status_says_what_it_waits_for() {
     assert_eq!(stalled(&app, &next).await.0, json!(reason));
     assert_eq!(stalled(&app, &next).await.1, 1);
     assert_eq!(stalled(&app, &third).await.1, 2);
+    // Also those that were surveyed as they came, and prepare nothing.
+    for state in ["queued", "preparing"] {
+        sqlx::query("update imports set state = $2 where id > $1")
+            .bind(number(&large))
+            .bind(state)
+            .execute(&app.pool)
+            .await
+            .unwrap();
+        let phase = stalled(&app, &next).await.2;
+        assert_eq!(phase, "waiting for its turn on the database", "{state}");
+    }
     // The worker says nothing any more: nobody may believe that rows are being applied.
     sqlx::query("update leases set held_until = now() - interval '1 second' where import_id = $1")
         .bind(number(&large))

@@ -7,8 +7,10 @@ use std::io::{self, Read};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, WINDOWS_1252};
 
-/// As many bytes as this, of parts that are not ASCII, are enough to tell an encoding.
+/// As many bytes as this, from the first sequence on that is not UTF-8, are enough to tell an encoding.
 const TOLD_BY_BYTES: usize = 1 << 20;
+/// And so many before it, since letters are told by their neighbours.
+const CONTEXT_BYTES: usize = 32;
 /// Of a hundred sequences beyond ASCII, so many at most may be UTF-8 by accident.
 const ACCIDENTS_PERCENT: u64 = 5;
 
@@ -22,6 +24,8 @@ pub(crate) struct Evidence {
     invalid: u64,
     /// The beginning of a sequence that goes on in the next part.
     begun: Vec<u8>,
+    /// The last bytes, as long as all are UTF-8.
+    before: Vec<u8>,
     detector: EncodingDetector,
     told: usize,
 }
@@ -33,6 +37,7 @@ impl Evidence {
             valid: 0,
             invalid: 0,
             begun: Vec::new(),
+            before: Vec::new(),
             detector: EncodingDetector::new(Iso2022JpDetection::Deny),
             told: 0,
         }
@@ -60,19 +65,49 @@ impl Evidence {
             let missing = 3 - self.mark.len();
             self.mark.extend(part.iter().take(missing));
         }
-        if part.is_ascii() && self.begun.is_empty() {
+        if part.is_ascii() && self.begun.is_empty() && self.invalid == 0 {
+            self.remember(part);
             return;
         }
         let mut bytes = std::mem::take(&mut self.begun);
         bytes.extend_from_slice(part);
         let whole = bytes.len() - unfinished(&bytes);
-        self.count(&bytes[..whole]);
-        // The detector takes its time, and what is UTF-8 needs none.
-        if self.invalid > 0 && self.told < TOLD_BY_BYTES {
-            self.told += whole;
-            self.detector.feed(&bytes[..whole], false);
+        let rest = bytes.split_off(whole);
+        self.judge(&bytes);
+        self.begun = rest;
+    }
+
+    /// The detector takes its time, and what is UTF-8 needs none: it hears what comes from the first
+    /// sequence on that is not, and what stands just before it.
+    fn judge(&mut self, bytes: &[u8]) {
+        let was_valid = self.invalid == 0;
+        self.count(bytes);
+        match (was_valid, self.invalid == 0) {
+            (_, true) => self.remember(bytes),
+            (true, false) => {
+                let valid =
+                    std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+                self.remember(&bytes[..valid]);
+                let before = std::mem::take(&mut self.before);
+                self.tell(&before);
+                self.tell(&bytes[valid..]);
+            }
+            (false, false) => self.tell(bytes),
         }
-        self.begun = bytes.split_off(whole);
+    }
+
+    fn tell(&mut self, bytes: &[u8]) {
+        let heard = bytes.len().min(TOLD_BY_BYTES - self.told);
+        self.told += heard;
+        self.detector.feed(&bytes[..heard], false);
+    }
+
+    /// Keeps the last bytes of what was seen.
+    fn remember(&mut self, bytes: &[u8]) {
+        let last = &bytes[bytes.len().saturating_sub(CONTEXT_BYTES)..];
+        self.before.extend_from_slice(last);
+        let surplus = self.before.len().saturating_sub(CONTEXT_BYTES);
+        self.before.drain(..surplus);
     }
 
     fn count(&mut self, bytes: &[u8]) {
@@ -191,6 +226,7 @@ mod tests {
             let (cut, whole) = (seen(&bytes, part), seen(&bytes, 1_000));
             let tail = |evidence: &Evidence| evidence.begun.len();
             prop_assert_eq!((cut.valid, cut.invalid, tail(&cut)), (whole.valid, whole.invalid, tail(&whole)));
+            prop_assert_eq!(cut.guess(), whole.guess());
         }
 
         #[test]

@@ -110,14 +110,24 @@ async fn hand_on(
     (import, held): (&Import, &Held),
     fetched: Option<Fetched>,
 ) -> Result<(), Stop> {
+    let (snapshot, surveyed) = fetched.unzip();
+    let settled = match surveyed.flatten() {
+        Some(surveyed) => {
+            let schemas = &context.schemas;
+            surveyed
+                .settle_on_the_way(connection, schemas, import)
+                .await
+        }
+        None => None,
+    };
     let mut tx = connection.begin().await?;
     removal::wait_for_writers(&mut tx, import.id).await?;
     leases::fence(&mut tx, import.id, held.epoch).await?;
-    if let Some((snapshot, surveyed)) = fetched {
+    if let Some(snapshot) = snapshot {
         imports::keep_snapshot(&mut tx, import.id, &snapshot, State::Preparing).await?;
-        if let Some(surveyed) = surveyed {
-            surveyed.keep(&mut tx, &context.schemas, import).await?;
-        }
+    }
+    if let Some((survey, warnings)) = settled {
+        imports::keep_survey(&mut tx, import.id, &survey, &warnings).await?;
     }
     let next = Some((Verb::Apply, Duration::ZERO));
     leases::release(&mut tx, import.id, held.epoch, next).await?;

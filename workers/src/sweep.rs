@@ -120,7 +120,7 @@ async fn ring_applying(context: &Context, imports: Vec<i64>) {
     ring(context, &due).await;
 }
 
-/// While tickets still wait, whoever pops them finds what is due; only a silent bell is rung again.
+/// While tickets still wait, whoever pops them finds what is due, or is about to; only a silent bell is rung again.
 async fn ring_unclaimed(context: &Context, connection: &mut PgConnection) -> Result<(), Error> {
     let Ok(depths) = context.queue.depth().await else {
         return Ok(());

@@ -47,6 +47,8 @@ pub struct Accepted {
     pub queue_position: Option<i64>,
     /// Workers that were seen within a minute.
     pub workers_alive: i64,
+    /// Whether it is small, as far as is known.
+    pub small: bool,
 }
 
 /// Keeps a new import with its lease, which is due at once unless it is a draft; its acceptance gives
@@ -69,7 +71,7 @@ pub async fn accept(tx: &mut PgConnection, new: &NewImport<'_>) -> Result<Accept
              select id, account_id, database_id, small, $14, case when $4 <> 'draft' then now() end
              from accepted
          )
-         select a.id, a.created_at,
+         select a.id, a.created_at, a.small,
              case when $4 <> 'draft' then
                  (select count(*) from leases d
                   where d.verb = $14 and d.due_at <= now() and d.import_id < a.id)

@@ -108,7 +108,8 @@ impl Matches {
             matches.add(&row, versioned)?;
         }
         let order = |head: &Head| (head.key, head.id);
-        // Looked up one after the other they come in this order, which nothing promises.
+        // Keys come in their order, which nothing promises; several matches of one in that of their rows.
+        // Who means the newest of them relies on the order of ids.
         if !matches.heads.is_sorted_by_key(order) {
             matches.heads.sort_unstable_by_key(order);
         }
@@ -135,15 +136,18 @@ impl Matches {
     }
 
     fn add_cell(&mut self, cell: PgValueRef<'_>) -> Result<(), Error> {
-        let bytes = match cell.is_null() {
+        self.put(match cell.is_null() {
             true => None,
             false => Some(cell.as_bytes().map_err(sqlx::Error::Decode)?),
-        };
-        // No cell that Postgres sends is longer than that.
-        let length = bytes.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-        self.cells.extend_from_slice(&length.to_ne_bytes());
-        self.cells.extend_from_slice(bytes.unwrap_or_default());
+        });
         Ok(())
+    }
+
+    fn put(&mut self, cell: Value<'_>) {
+        // No cell that Postgres sends is longer than that.
+        let length = cell.map_or(-1, |bytes| i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+        self.cells.extend_from_slice(&length.to_ne_bytes());
+        self.cells.extend_from_slice(cell.unwrap_or_default());
     }
 }
 
@@ -187,4 +191,52 @@ pub async fn of_alternative(
     }
     query = query.bind(None::<i64>);
     Matches::fetch(connection, query, side.versioned).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Matches of one key: an id with its cells each.
+    fn matches(found: &[(i64, &[Value<'_>])]) -> Matches {
+        let mut matches = Matches::default();
+        for (id, cells) in found {
+            let start = matches.cells.len();
+            cells.iter().for_each(|cell| matches.put(*cell));
+            matches.heads.push(Head {
+                key: 0,
+                id: *id,
+                updated_at: None,
+                cells: start..matches.cells.len(),
+            });
+        }
+        matches
+    }
+
+    fn seen(matches: &Matches) -> Vec<(i64, Vec<Value<'_>>)> {
+        let seen = matches.iter();
+        seen.map(|found| (found.id, found.cells.iter().collect()))
+            .collect()
+    }
+
+    #[test]
+    fn cells_come_back_as_they_were_and_none_is_not_empty() {
+        let cells: [Value<'_>; 4] = [Some(b"ann"), None, Some(b""), Some(&[0; 300])];
+        let found = [(1, &cells[..]), (2, &[]), (3, &cells[1..3])];
+        let expected: Vec<_> = found
+            .iter()
+            .map(|(id, cells)| (*id, cells.to_vec()))
+            .collect();
+        assert_eq!(seen(&matches(&found)), expected);
+    }
+
+    #[test]
+    fn what_is_found_in_two_ways_is_there_once_in_the_order_of_ids() {
+        let (ann, bob, zoe) = ([Some(b"ann".as_slice())], [Some(b"bob".as_slice())], [None]);
+        let mut all = matches(&[(2, &ann), (9, &bob)]);
+        all.take_in(&matches(&[(1, &zoe), (2, &ann), (5, &zoe)]));
+        let ids: Vec<i64> = all.iter().map(|found| found.id).collect();
+        assert_eq!(ids, [1, 2, 5, 9]);
+        assert_eq!(seen(&all)[3].1, bob);
+    }
 }

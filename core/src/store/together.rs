@@ -62,7 +62,7 @@ pub async fn gather(
                 i.payload_key, i.payload_bytes, i.payload_sha256, i.rows_total, i.columns, i.found,
                 case when i.id = $2 then $3 else coalesce(f.epoch, 0) + 1 end as epoch,
                 f.epoch is not null and i.state = 'queued' and i.applying_at is null
-                    and i.payload_inline is not null and i.rows_total <= $5 as comes
+                    and i.payload_inline is not null and coalesce(i.rows_total <= $5, false) as comes
          from line join imports i on i.id = line.id left join free f on f.import_id = i.id
          order by line.turn",
     )

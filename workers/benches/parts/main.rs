@@ -78,14 +78,15 @@ fn measure(criterion: &mut Criterion, payload: &Payload) {
 fn copying(criterion: &mut Criterion, payload: &Payload) {
     let plan = people::plan();
     let chunk = typed(payload, &plan);
-    let copied = chunk.copy(&plan);
+    let cells = chunk.cells(&plan);
+    let copied = longshore_workers::parts::copy(&plan, &cells);
     let mut group = criterion.benchmark_group("copy");
     group.throughput(rows_of(copied.len()));
     group.bench_function("bare bytes", |bencher| {
         bencher.iter(|| black_box(&copied).clone());
     });
     group.bench_function("binary encoding", |bencher| {
-        bencher.iter(|| chunk.copy(&plan));
+        bencher.iter(|| longshore_workers::parts::copy(&plan, &cells));
     });
     group.finish();
 }

@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use longshore_core::plan::Plan;
+use longshore_core::store::binary::Value;
 use longshore_core::store::new_rows::NewRows;
 
 use super::chunk::{Chunk, Layout, Slot};
@@ -33,28 +34,29 @@ impl Typed {
         self.0.rows.len()
     }
 
-    /// The profiles as COPY takes them in.
+    /// The cells of its rows, as a decision hands them on to be written.
     #[must_use]
-    pub fn copy(&self, plan: &Plan) -> Vec<u8> {
-        let (chunk, side) = (&self.0, &plan.sides[0]);
+    pub fn cells(&self, plan: &Plan) -> Vec<Vec<Value<'_>>> {
+        let chunk = &self.0;
         let cell = |row: usize, field: usize| match chunk.slot(row, 0, field) {
             Slot::Set(start, end) => Some(chunk.bytes((start, end))),
             Slot::Blank | Slot::Absent => None,
         };
+        let fields = plan.sides[0].fields.len();
         let rows = 0..chunk.rows.len();
-        let cells: Vec<Vec<_>> = rows
-            .map(|row| {
-                (0..side.fields.len())
-                    .map(|field| cell(row, field))
-                    .collect()
-            })
-            .collect();
-        let rows = NewRows {
-            ids: None,
-            parents: None,
-            cells: cells.iter().map(Vec::as_slice).collect(),
-            import_id: 1,
-        };
-        rows.encode(side)
+        rows.map(|row| (0..fields).map(|field| cell(row, field)).collect())
+            .collect()
     }
+}
+
+/// New profiles as COPY takes them in.
+#[must_use]
+pub fn copy(plan: &Plan, cells: &[Vec<Value<'_>>]) -> Vec<u8> {
+    let rows = NewRows {
+        ids: None,
+        parents: None,
+        cells: cells.iter().map(Vec::as_slice).collect(),
+        import_id: 1,
+    };
+    rows.encode(&plan.sides[0])
 }

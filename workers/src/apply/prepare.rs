@@ -119,7 +119,7 @@ impl Job<'_> {
         }
         // Building takes as long as the table is large.
         self.go_alone(stay).await;
-        // An import whose survey was made at its acceptance begins with this.
+        // An import whose payload was surveyed as it came begins with this.
         if self.import.state == State::Queued {
             self.enter(connection, State::Preparing).await?;
         }

@@ -50,8 +50,8 @@ impl<W> Along<W> {
         }
     }
 
-    /// What was found, once all is written. None: it is damaged, or in another encoding, which is for
-    /// the import to say.
+    /// What was found, once all is written. None: nothing was surveyed; or the payload is damaged, or in
+    /// another encoding, which is for the import to say.
     pub async fn surveyed(self) -> Option<Surveyed> {
         // Behind these parts comes nothing more.
         drop(self.parts);
@@ -76,7 +76,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Along<W> {
             this.parts = None;
         }
         let written = ready!(Pin::new(&mut this.sink).poll_write(context, bytes))?;
-        if let Some(parts) = &mut this.parts {
+        // An empty part would be taken for the end.
+        if let Some(parts) = this.parts.as_mut().filter(|_| written > 0) {
             let part = Bytes::copy_from_slice(&bytes[..written]);
             // Who surveyed has seen enough, as the next reservation says.
             let _ = parts.send_item(part);

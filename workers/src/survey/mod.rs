@@ -14,7 +14,7 @@ use longshore_core::import::Failure;
 use longshore_core::limits::{ROWS_MAX, UNDECODABLE_JUDGED_ROWS, UNDECODABLE_PERCENT_MAX};
 use longshore_core::plan;
 use longshore_core::reading::{Dates, Evidence as DateEvidence, Found};
-use longshore_core::store::imports::{self, Import, Survey};
+use longshore_core::store::imports::{Import, Survey};
 use longshore_core::store::schemas::Schemas;
 use sqlx::PgConnection;
 
@@ -52,22 +52,28 @@ impl Surveyed {
         }
         Ok((survey, warnings))
     }
-}
 
-impl Surveyed {
-    /// Keeps it for an import whose payload was read on its way; what contradicts itself is left for the
-    /// import to tell, which surveys it again.
-    pub async fn keep(
+    /// What is kept of a survey that is made before its import is taken up. None where the database has a
+    /// say in it: that is asked once a worker has the import, since it may have other fields by then.
+    #[must_use]
+    pub fn settle_early(self, definition: &Definition, database: &Database) -> Option<Settled> {
+        let plan = plan::bind(definition, database, &self.survey.columns).ok()?;
+        let is_open = definition.dates == Dates::Detect || !plan.unknown_columns.is_empty();
+        (!is_open).then_some((self.survey, self.warnings))
+    }
+
+    /// The same, against the database as it is now. Nothing may fail for want of it.
+    pub async fn settle_on_the_way(
         self,
-        tx: &mut PgConnection,
+        connection: &mut PgConnection,
         schemas: &Schemas,
         import: &Import,
-    ) -> Result<(), longshore_core::error::Error> {
-        let database = schemas.by_number(tx, import.database_id).await?;
-        match self.settle(&import.definition, &database) {
-            Ok((survey, warnings)) => imports::keep_survey(tx, import.id, &survey, &warnings).await,
-            Err(_) => Ok(()),
-        }
+    ) -> Option<Settled> {
+        let database = schemas
+            .by_number(connection, import.database_id)
+            .await
+            .ok()?;
+        self.settle_early(&import.definition, &database)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The worker process: listens to the bell, claims what the ledger has due, runs the job and
 //! settles what became of it. A ticket only wakes: what is worked on, the ledger says.
 
+mod claiming;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore_core::address::AddressRules;
 use longshore_core::error::Error;
@@ -11,16 +13,16 @@ use longshore_core::import::Failure;
 use longshore_core::payload::Payloads;
 use longshore_core::queue::{Lane, Queue, Ticket, Verb};
 use longshore_core::store::connect::{lock_database, worker_pool};
-use longshore_core::store::leases::{self, Claim, Wish};
+use longshore_core::store::leases::{self, Claim};
 use longshore_core::store::schemas::Schemas;
 use longshore_core::store::{endings, imports, turns};
 use sqlx::{Connection, PgConnection};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bell::Bell;
-use crate::busy::{Busy, Stay};
+use crate::busy::Busy;
 use crate::context::Context;
 use crate::lease::{Keeper, Terms};
 use crate::loan::Loan;
@@ -153,15 +155,6 @@ impl Worker {
         .await;
     }
 
-    /// Whether a slot is at small imports of this one's database: it looks again behind them, and the
-    /// import was there before its ticket.
-    fn is_taken_along(&self, ticket: Ticket) -> bool {
-        ticket.verb == Verb::Apply
-            && ticket
-                .small_in
-                .is_some_and(|database| self.busy.is_at(database))
-    }
-
     /// Works on whatever is due, until nothing is. Whoever is about to look sees what this ticket rang
     /// for, and rings again where there is more.
     async fn drain(&self, verb: Verb) {
@@ -212,71 +205,6 @@ impl Worker {
         loan.give_back();
         self.settle(verb, &claim, done).await;
         Ok(true)
-    }
-
-    /// Claims what is due, and says since when. What someone else has locked just now, perhaps only to
-    /// look at it, is tried again: its ticket is gone, and the sweep would come seconds later.
-    async fn claim(
-        &self,
-        connection: &mut PgConnection,
-        verb: Verb,
-    ) -> Result<Option<(Claim, Instant, Marks)>, Error> {
-        let (holder, lease) = (&self.context.holder, self.context.lease);
-        for _ in 0..CLAIM_TRIES {
-            let alone = self.look_alone(verb).await;
-            let wish = self.wish(verb);
-            // What is left to other slots rings as well: mostly there is nothing else.
-            if !wish.busy.is_empty() && !leases::any_due(connection, &wish).await? {
-                return Ok(None);
-            }
-            let claimed_at = Instant::now();
-            let claim = leases::claim_next(connection, &wish, holder, lease).await?;
-            if let Some(claim) = claim {
-                let marks = self.mark(verb, &claim);
-                return Ok(Some((claim, claimed_at, marks)));
-            }
-            drop(alone);
-            if !leases::any_due(connection, &wish).await? {
-                return Ok(None);
-            }
-            tokio::time::sleep(CLAIM_PAUSE).await;
-        }
-        Ok(None)
-    }
-
-    /// What others who claim have to know of this one, before they do.
-    fn mark(&self, verb: Verb, claim: &Claim) -> Marks {
-        match (verb, claim.small) {
-            (Verb::Apply, true) => (Some(self.busy.enter(claim.database_id)), None),
-            (Verb::Apply, false) => (None, Some(Count::one_more(&self.large))),
-            (Verb::Fetch, _) => (None, None),
-        }
-    }
-
-    /// Waits until nobody else claims.
-    async fn look_alone(&self, verb: Verb) -> MutexGuard<'_, ()> {
-        let _waiting = (verb == Verb::Apply).then(|| Count::one_more(&self.about_to_look));
-        self.claiming.lock().await
-    }
-
-    /// Rings once more where something else is due: its own ticket may have come while it was to be
-    /// passed over, or while somebody was about to look. Should that fail, the sweep rings.
-    async fn wake_another(&self, connection: &mut PgConnection, id: i64) {
-        let wish = self.wish(Verb::Apply);
-        if let Ok(true) = leases::any_due(connection, &wish).await {
-            self.ring(Verb::Apply, &[id]).await;
-        }
-    }
-
-    /// The last slot is kept for small imports: one row never waits for a million.
-    fn wish(&self, verb: Verb) -> Wish {
-        let slots = self.settings.apply_slots;
-        let taken = self.large.load(Ordering::Relaxed);
-        Wish {
-            verb,
-            small_only: verb == Verb::Apply && slots > 1 && taken + 1 >= slots,
-            busy: self.busy.databases(),
-        }
     }
 
     /// Rings for whoever is next, and writes down what went wrong.
@@ -353,29 +281,6 @@ impl Worker {
         }
     }
 }
-
-/// A stay for what is small, a count for what is large.
-type Marks = (Option<Stay>, Option<Count>);
-
-/// Counts something for as long as it lasts, also where it is broken off.
-struct Count(Arc<AtomicUsize>);
-
-impl Count {
-    fn one_more(counter: &Arc<AtomicUsize>) -> Count {
-        counter.fetch_add(1, Ordering::AcqRel);
-        Count(Arc::clone(counter))
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// How often, and how far apart, a claim is tried while something is due.
-const CLAIM_TRIES: u32 = 5;
-const CLAIM_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long an import rests after trouble that did not pass.
 const GIVEN_BACK_FOR: Duration = Duration::from_secs(5);
