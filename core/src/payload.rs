@@ -44,7 +44,7 @@ pub enum PayloadAddressError {
 }
 
 impl Payloads {
-    /// The store at `file:///directory`, which is made if it is not there.
+    /// The store at `file:///directory`, which is made if it is not there: for nobody else to read.
     pub fn open(address: &str) -> Result<Payloads, PayloadAddressError> {
         let unknown = || PayloadAddressError::Unknown(address.to_owned());
         let url = url::Url::parse(address).map_err(|_| unknown())?;
@@ -52,7 +52,7 @@ impl Payloads {
             .then(|| url.to_file_path().ok())
             .flatten();
         let directory = directory.ok_or_else(unknown)?;
-        std::fs::create_dir_all(&directory)
+        make_private(&directory)
             .map_err(|error| PayloadAddressError::Directory(address.to_owned(), error))?;
         let store = LocalFileSystem::new_with_prefix(directory)
             .map_err(|error| PayloadAddressError::Open(address.to_owned(), error))?
@@ -107,5 +107,29 @@ impl Payloads {
             .filter(|object| object.last_modified < before)
             .map(|object| object.location.to_string())
             .collect())
+    }
+}
+
+fn make_private(directory: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_made_is_for_nobody_else_to_read() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("payloads");
+        Payloads::open(&format!("file://{}", directory.display())).unwrap();
+        let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 }
