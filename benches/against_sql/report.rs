@@ -56,7 +56,7 @@ impl Report {
     }
 
     pub(crate) fn memory(&mut self, when: &str, kib: u64) {
-        let mib = kib / 1024;
+        let mib = kib.div_ceil(1024);
         self.lines.push(Line {
             what: format!("{when}, API and worker in one process"),
             found: format!("{mib} MiB"),
@@ -78,7 +78,11 @@ impl Report {
             reached,
         } in &self.lines
         {
-            let mark = if *reached { "reached" } else { "**missed**" };
+            let mark = match (bar.is_empty(), *reached) {
+                (true, _) => "",
+                (false, true) => "reached",
+                (false, false) => "**missed**",
+            };
             println!("| {what} | {found} | {bar} | {mark} |");
         }
     }

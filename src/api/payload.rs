@@ -53,9 +53,10 @@ pub(crate) async fn upload(
     drop(tx);
     drop(connection);
     // Until a draft is started its database may change: it is surveyed then.
-    let definition = Some(draft.definition).filter(|definition| definition.autostart);
+    let starts = draft.definition.autostart;
+    let definition = starts.then(|| draft.definition.clone());
     let (snapshot, surveyed) = receive(&app, &headers, body, definition).await?;
-    let kept = keep(&app, caller.account_id, id, (&snapshot, surveyed)).await;
+    let kept = keep(&app, &draft, (&snapshot, surveyed)).await;
     if kept.is_err()
         && let Rest::Stored(key) = &snapshot.rest
     {
@@ -149,17 +150,16 @@ fn unreceived(error: UnpackError) -> Problem {
 /// Makes the upload final, unless another one was first. True: the import starts with it.
 async fn keep(
     app: &App,
-    account_id: i64,
-    id: i64,
+    draft: &Import,
     (snapshot, surveyed): (&Snapshot, Option<Surveyed>),
 ) -> Result<bool, Problem> {
+    let id = draft.id;
     let mut connection = app.pool.acquire().await?;
     let settled = match surveyed {
         Some(surveyed) => {
-            let draft = imports::find(&mut connection, id).await?;
             let schemas = &app.schemas;
             surveyed
-                .settle_on_the_way(&mut connection, schemas, &draft)
+                .settle_on_the_way(&mut connection, schemas, draft)
                 .await
         }
         None => None,
@@ -167,7 +167,7 @@ async fn keep(
     let mut tx = connection.begin().await?;
     removal::wait_for_writers(&mut tx, id).await?;
     leases::lock(&mut tx, id).await?;
-    let import = imports::find_for_change(&mut tx, account_id, id).await?;
+    let import = imports::find_for_change(&mut tx, draft.account_id, id).await?;
     check(&import)?;
     let starts = import.definition.autostart;
     let state = if starts {

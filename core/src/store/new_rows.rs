@@ -9,8 +9,8 @@ use crate::plan::Side;
 use crate::store::binary::{ColumnArray, CopyRows, Value};
 use crate::store::typed::writing;
 
-/// So many rows at most go in by a prepared statement. One row takes a third of the time that way;
-/// from some hundred on, COPY is faster.
+/// So many rows at most go in by a prepared statement: to set up a COPY takes 0.27 ms, whatever it brings.
+/// Where COPY begins to be faster was not measured; a small import that shares a transaction has no more.
 const FEW: usize = 100;
 
 /// New rows of one side. What is said of each stands in the same place of every list.
