@@ -46,7 +46,7 @@ pub enum RoleError {
     #[error(transparent)]
     Worker(#[from] WorkerError),
     /// The address of the API is taken, or not ours.
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {0}: {1}. LONGSHORE_LISTEN names another address")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
     /// A private server ended by itself.
     #[error("the private {0} server ended; its log is in {1:?}")]

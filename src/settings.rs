@@ -62,7 +62,7 @@ pub struct Settings {
     #[arg(long, env = "LONGSHORE_CONNECTIONS_MAX", default_value_t = 1024)]
     pub connections_max: usize,
     /// Imports that one token may submit in a second, ten times as many at once; 0: no limit
-    #[arg(long, env = "LONGSHORE_SUBMITS_PER_SECOND", default_value_t = 1000)]
+    #[arg(long, env = "LONGSHORE_SUBMITS_PER_SECOND", default_value_t = 5000)]
     pub submits_per_second: u32,
     /// Imports of one account that may wait or run, drafts included; 0: no limit
     #[arg(

@@ -1,6 +1,8 @@
 //! Logs: human by default, JSON by setting. Ids are fields; payload values, tokens and query
 //! strings are never logged.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::LogFormat;
@@ -13,6 +15,8 @@ pub fn start(filter: &str, format: LogFormat) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for eyes, not for files.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Human => builder.with_target(false).try_init(),

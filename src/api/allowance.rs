@@ -11,9 +11,10 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use longshore_core::code::Code;
 use longshore_core::store::imports;
-use sqlx::PgConnection;
 
+use super::lines::Lines;
 use super::problem::{Problem, problem};
+use super::rounds::Rounds;
 
 /// A token that rested may submit as many at once as it may in this many seconds.
 const BURST_SECS: u32 = 10;
@@ -33,6 +34,7 @@ pub struct Allowance {
     submits_per_second: u32,
     unfinished_max: u32,
     counted: Arc<Mutex<HashMap<i64, Counted>>>,
+    counts: Rounds<i64, (), i64>,
 }
 
 /// The unfinished imports of an account as they were counted last, and those accepted since.
@@ -57,6 +59,7 @@ impl Allowance {
             submits_per_second,
             unfinished_max,
             counted: Arc::default(),
+            counts: Rounds::default(),
         }
     }
 
@@ -82,7 +85,7 @@ impl Allowance {
     /// do not see each other, and those that ended within a second may still count.
     pub(super) async fn check_unfinished(
         &self,
-        connection: &mut PgConnection,
+        lines: &Lines,
         account_id: i64,
     ) -> Result<(), Problem> {
         let most = self.unfinished_max;
@@ -91,7 +94,7 @@ impl Allowance {
         }
         let imports = match self.counted_lately(account_id) {
             Some(imports) => imports,
-            None => imports::unfinished(connection, account_id, most).await?,
+            None => self.count(lines, account_id).await?,
         };
         self.remember(account_id, imports);
         if imports < i64::from(most) {
@@ -102,6 +105,20 @@ impl Allowance {
              until some have ended, or cancel some; drafts count."
         );
         Err(problem(Code::TooManyQueuedImports, detail).retry_after(UNFINISHED_RETRY_SECS))
+    }
+
+    async fn count(&self, lines: &Lines, account_id: i64) -> Result<i64, Problem> {
+        let (lines, most) = (lines.clone(), self.unfinished_max);
+        let count = move |asked: Vec<()>| {
+            let lines = lines.clone();
+            async move {
+                let mut line = lines.take().await?;
+                let imports = imports::unfinished(&mut line, account_id, most).await?;
+                line.give_back();
+                Ok(vec![imports; asked.len()])
+            }
+        };
+        self.counts.ask(account_id, (), count).await
     }
 
     fn counted_lately(&self, account_id: i64) -> Option<i64> {

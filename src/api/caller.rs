@@ -5,11 +5,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use longshore_core::code::Code;
 use longshore_core::store::accounts;
-use longshore_core::token::Scope;
+use longshore_core::token::{self, Scope, Token};
 
 use super::App;
+use super::lines::Lines;
 use super::listing::Query;
 use super::problem::{Problem, problem};
+use super::rounds::Rounds;
 
 /// A caller who may read.
 pub(crate) struct Reader(pub(crate) accounts::Caller);
@@ -60,20 +62,42 @@ async fn authenticate(parts: &Parts, app: &App, scope: Scope) -> Result<accounts
         let detail = "Send one Authorization header.";
         return Err(problem(Code::AmbiguousCredentials, detail));
     }
-    let token = header
-        .to_str()
-        .ok()
-        .and_then(bearer)
-        .ok_or_else(unauthenticated)?;
-    let caller = accounts::caller(&app.pool, token)
-        .await?
-        .ok_or_else(unauthenticated)?;
+    let token = header.to_str().ok().and_then(bearer);
+    let presented = token.and_then(token::read).ok_or_else(unauthenticated)?;
+    let known = app.tokens.known(&app.lines, &presented).await?;
+    let caller = known.and_then(|known| known.prove(&presented));
+    let caller = caller.ok_or_else(unauthenticated)?;
     app.note_use(&caller.token_id);
     if !caller.may(scope) {
         let detail = format!("This call needs a token with the scope {}.", scope.as_str());
         return Err(problem(Code::ScopeMissing, detail));
     }
     Ok(caller)
+}
+
+/// What the ledger knows of tokens, asked for by many callers at once. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Tokens(Rounds<(), String, Option<accounts::Known>>);
+
+impl Tokens {
+    /// What is known of the token while this asks: a token that was revoked before is not known.
+    async fn known(
+        &self,
+        lines: &Lines,
+        presented: &Token,
+    ) -> Result<Option<accounts::Known>, Problem> {
+        let lines = lines.clone();
+        let all = move |ids: Vec<String>| {
+            let lines = lines.clone();
+            async move {
+                let mut line = lines.take().await?;
+                let known = accounts::valid(&mut line, &ids).await?;
+                line.give_back();
+                Ok(ids.iter().map(|id| known.get(id).cloned()).collect())
+            }
+        };
+        self.0.ask((), presented.id.clone(), all).await
+    }
 }
 
 /// The scheme is compared without regard to case (RFC 9110, section 11.1).

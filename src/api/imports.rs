@@ -39,22 +39,18 @@ pub(crate) async fn show(
     let mut notice = app.notices.subscribe();
     let deadline = tokio::time::Instant::now() + wait(&query)?;
     let asked = (caller.account_id, id);
-    if tokio::time::Instant::now() < deadline && !is_settled(&app, asked).await? {
+    // Whoever waits holds no connection meanwhile.
+    let waits = tokio::time::Instant::now() < deadline;
+    if waits && !app.looks.state(&app.lines, asked).await?.is_settled() {
         while let Ok(true) = tokio::time::timeout_at(deadline, notice.of(id)).await {
-            let look = app.looks.at(&app.pool, asked).await?;
+            let look = app.looks.at(&app.lines, asked).await?;
             if look.status.state()?.is_settled() {
                 return status::answer(&look, &headers);
             }
         }
     }
-    let look = app.looks.at(&app.pool, asked).await?;
+    let look = app.looks.at(&app.lines, asked).await?;
     status::answer(&look, &headers)
-}
-
-/// Whether there is nothing to wait for. Whoever waits holds no connection meanwhile.
-async fn is_settled(app: &App, (account_id, id): (i64, i64)) -> Result<bool, Problem> {
-    let mut connection = app.pool.acquire().await?;
-    Ok(store::is_settled(&mut connection, account_id, id).await?)
 }
 
 fn wait(query: &Query) -> Result<Duration, Problem> {

@@ -1,5 +1,6 @@
 //! The native `/v1` API. Handlers parse, call one function and answer.
 
+mod acceptances;
 mod account;
 mod allowance;
 mod body;
@@ -10,6 +11,7 @@ mod databases;
 mod events;
 mod fields;
 mod imports;
+mod lines;
 mod listing;
 mod looks;
 mod notices;
@@ -23,6 +25,7 @@ mod rejects;
 mod removal;
 mod removed;
 mod requests;
+mod rounds;
 mod status;
 mod submit;
 mod tokens;
@@ -60,6 +63,9 @@ pub struct App {
     pub(crate) addresses: AddressRules,
     pub(crate) notices: Notices,
     allowance: Allowance,
+    pub(crate) lines: lines::Lines,
+    tokens: caller::Tokens,
+    acceptances: acceptances::Acceptances,
     pub(crate) looks: looks::Looks,
     pub(crate) schemas: Schemas,
     /// Places for payloads that are surveyed while they are uploaded.
@@ -86,12 +92,15 @@ impl App {
     ) -> App {
         let notices = Notices::start(pool.clone(), stop);
         App {
+            lines: lines::Lines::of(pool.clone()),
             pool,
             queue,
             payloads,
             addresses,
             notices,
             allowance: Allowance::new(0, 0),
+            tokens: caller::Tokens::default(),
+            acceptances: acceptances::Acceptances::default(),
             looks: looks::Looks::default(),
             schemas: Schemas::default(),
             surveys: Arc::new(Semaphore::new(SURVEYS_MAX)),

@@ -11,7 +11,7 @@ use serde_json::json;
 pub(crate) const ERRORS_PAGE: &str = "/docs/errors";
 
 /// A refusal, on its way to the client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     complaints: Vec<Complaint>,
     retry_after_secs: Option<u32>,
@@ -33,7 +33,7 @@ impl Problem {
         self
     }
 
-    fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> Code {
         self.complaints
             .first()
             .map_or(Code::InternalError, |complaint| complaint.code)

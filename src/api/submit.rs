@@ -11,7 +11,7 @@ use axum::response::Response;
 use longshore_core::code::Code;
 use longshore_core::database::Database;
 use longshore_core::definition::{self, Definition, Source};
-use longshore_core::error::{Complaint, Error};
+use longshore_core::error::Complaint;
 use longshore_core::id::{Kind, show};
 use longshore_core::import;
 use longshore_core::limits::{
@@ -19,10 +19,9 @@ use longshore_core::limits::{
 };
 use longshore_core::payload::Payloads;
 use longshore_core::plan;
-use longshore_core::queue::{Lane, Ticket, Verb};
-use longshore_core::store::acceptance::NewImport;
+use longshore_core::queue::{Lane, Verb};
+use longshore_core::store::acceptance::{Accepted, NewImport};
 use longshore_core::store::imports::{Rest, Snapshot};
-use longshore_core::store::schemas::Schemas;
 use longshore_core::store::status::Status;
 use longshore_core::store::{acceptance, idempotency};
 use longshore_workers::survey::{self, Settled, Surveyed};
@@ -31,6 +30,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::io::AsyncWriteExt;
 
 use super::App;
+use super::acceptances;
 use super::body;
 use super::caller::Writer;
 use super::imports::{accepted, shown_as_accepted};
@@ -78,6 +78,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
+/// How an acceptance in a transaction of its own went.
+enum Outcome {
+    Accepted(Accepted),
+    /// The same request came in between, and made this import.
+    Replayed(i64),
+}
+
 struct Request {
     account_id: i64,
     token_id: String,
@@ -88,54 +95,54 @@ struct Request {
 
 impl Request {
     async fn submit(self, app: &App) -> Result<Response, Problem> {
-        let fingerprint = self.fingerprint();
-        let mut connection = app.pool.acquire().await?;
         // A replay is answered before anything is judged again: the first answer stands.
-        if let Some(id) = self.replayed(&mut connection, &fingerprint).await? {
-            drop(connection);
+        if let Some(id) = self.replayed_before(app).await? {
             return self.replay(app, id).await;
         }
         app.allowance.charge(&self.token_id)?;
-        app.allowance
-            .check_unfinished(&mut connection, self.account_id)
-            .await?;
-        let (database, survey) = self.judge(&mut connection, &app.schemas).await?;
+        let (database, ()) = tokio::try_join!(
+            self.database(app),
+            app.allowance.check_unfinished(&app.lines, self.account_id)
+        )?;
+        let survey = self.judge(&database).await?;
         let snapshot = self.snapshot(&app.payloads).await?;
-        let new = self.new_import(&database, snapshot.as_ref(), survey.as_ref());
-        let accepted = match &self.key {
-            None if !self.definition.remove_missing => {
-                acceptance::accept(&mut connection, &new).await?
+        let new = Arc::new(self.new_import(&database, snapshot, survey));
+        let accepted = match self.key {
+            None if !new.definition.remove_missing => {
+                let ways = (&app.lines, &app.queue);
+                app.acceptances.accept(ways, &new, self.lane()).await?
             }
-            key => {
-                let mut tx = connection.begin().await?;
-                if let Some(id) = self.replayed_meanwhile(&mut tx, &fingerprint).await? {
-                    drop(tx);
-                    drop(connection);
-                    return self.replay(app, id).await;
-                }
-                let accepted = acceptance::accept(&mut tx, &new).await?;
-                if let Some(key) = key {
-                    let kept = (fingerprint.as_slice(), accepted.id);
-                    idempotency::keep(&mut tx, self.account_id, key, kept).await?;
-                }
-                tx.commit().await?;
-                accepted
-            }
+            _ => match self.accept_alone(app, &new).await? {
+                Outcome::Accepted(accepted) => accepted,
+                Outcome::Replayed(id) => return self.replay(app, id).await,
+            },
         };
-        drop(connection);
         let id = accepted.id;
-        if new.state != import::State::Draft {
-            let lane = self.lane();
-            let ticket = Ticket {
-                small_in: accepted.small.then_some(new.database_id),
-                ..Ticket::new(new.verb, id)
-            };
-            app.queue.ring(lane, ticket).await;
-        }
         tracing::info!(import = id, account = self.account_id, "accepted");
         // What was kept is known; looking at it again would cost as much as keeping it.
         let status = Status::of_new(&new, &accepted, &database.name)?;
         Ok(located(id, shown_as_accepted(&status)?))
+    }
+
+    /// With what belongs into the same transaction: its idempotency key, what it may remove.
+    async fn accept_alone(&self, app: &App, new: &NewImport) -> Result<Outcome, Problem> {
+        let mut connection = app.pool.acquire().await?;
+        let mut tx = connection.begin().await?;
+        if let Some(id) = self.replayed_meanwhile(&mut tx).await? {
+            return Ok(Outcome::Replayed(id));
+        }
+        let accepted = acceptance::accept(&mut tx, new).await?;
+        if let Some(key) = &self.key {
+            let kept = (self.fingerprint(), accepted.id);
+            idempotency::keep(&mut tx, self.account_id, key, (&kept.0, kept.1)).await?;
+        }
+        tx.commit().await?;
+        drop(connection);
+        if new.state != import::State::Draft {
+            let ticket = acceptances::ticket(new, &accepted);
+            app.queue.ring(self.lane(), ticket).await;
+        }
+        Ok(Outcome::Accepted(accepted))
     }
 
     /// What makes two requests the same: the definition with its defaults, and the source.
@@ -147,18 +154,21 @@ impl Request {
         hash.finalize().to_vec()
     }
 
-    async fn replayed(
-        &self,
-        connection: &mut PgConnection,
-        fingerprint: &[u8],
-    ) -> Result<Option<i64>, Problem> {
+    async fn replayed_before(&self, app: &App) -> Result<Option<i64>, Problem> {
+        match self.key {
+            None => Ok(None),
+            Some(_) => self.replayed(&mut *app.pool.acquire().await?).await,
+        }
+    }
+
+    async fn replayed(&self, connection: &mut PgConnection) -> Result<Option<i64>, Problem> {
         let Some(key) = &self.key else {
             return Ok(None);
         };
         let Some(known) = idempotency::find(connection, self.account_id, key).await? else {
             return Ok(None);
         };
-        if known.fingerprint != fingerprint {
+        if known.fingerprint != self.fingerprint() {
             let detail = format!(
                 "This Idempotency-Key came with another request at {}. Use a new key.",
                 known
@@ -171,18 +181,14 @@ impl Request {
     }
 
     /// The same under the key's lock, behind which another request may have come in between.
-    async fn replayed_meanwhile(
-        &self,
-        tx: &mut PgConnection,
-        fingerprint: &[u8],
-    ) -> Result<Option<i64>, Problem> {
+    async fn replayed_meanwhile(&self, tx: &mut PgConnection) -> Result<Option<i64>, Problem> {
         if let Some(key) = &self.key
             && !idempotency::lock(tx, self.account_id, key).await?
         {
             let detail = "The first request with this key is still running.";
             return Err(problem(Code::IdempotencyInProgress, detail).retry_after(1));
         }
-        self.replayed(tx, fingerprint).await
+        self.replayed(tx).await
     }
 
     async fn replay(&self, app: &App, id: i64) -> Result<Response, Problem> {
@@ -193,29 +199,22 @@ impl Request {
         Ok(response)
     }
 
+    async fn database(&self, app: &App) -> Result<Arc<Database>, Problem> {
+        let asked = (self.account_id, self.definition.database.as_str());
+        let ways = (&app.lines, &app.schemas);
+        app.acceptances.database(ways, asked).await
+    }
+
     /// Against the database; an inline source also against its columns, and its survey is kept.
-    async fn judge(
-        &self,
-        connection: &mut PgConnection,
-        schemas: &Schemas,
-    ) -> Result<(Arc<Database>, Option<Settled>), Problem> {
-        let name = &self.definition.database;
-        let database = match schemas.find(connection, self.account_id, name).await {
-            Err(Error::NotFound(_)) => {
-                let detail = format!("This account has no database {name:?}.");
-                return Err(Complaint::new(Code::UnknownDatabase, "/database", detail).into());
-            }
-            found => found?,
-        };
-        let complaints = plan::check_names(&self.definition, &database);
+    async fn judge(&self, database: &Database) -> Result<Option<Settled>, Problem> {
+        let complaints = plan::check_names(&self.definition, database);
         if !complaints.is_empty() {
             return Err(complaints.into());
         }
-        let survey = match &self.source {
-            Some(source) => self.judge_source(source, &database).await?,
-            None => None,
-        };
-        Ok((database, survey))
+        match &self.source {
+            Some(source) => self.judge_source(source, database).await,
+            None => Ok(None),
+        }
     }
 
     /// Damage is left to the import itself, which fails with its place; columns are judged here.
@@ -283,13 +282,13 @@ impl Request {
         }))
     }
 
-    fn new_import<'a>(
-        &'a self,
+    fn new_import(
+        &self,
         database: &Database,
-        snapshot: Option<&'a Snapshot>,
-        survey: Option<&'a Settled>,
-    ) -> NewImport<'a> {
-        let verb = match (snapshot, &self.definition.location) {
+        snapshot: Option<Snapshot>,
+        survey: Option<Settled>,
+    ) -> NewImport {
+        let verb = match (&snapshot, &self.definition.location) {
             (Some(_), _) => Some(Verb::Apply),
             (None, Some(_)) => Some(Verb::Fetch),
             (None, None) => None,
@@ -298,7 +297,7 @@ impl Request {
         NewImport {
             account_id: self.account_id,
             database_id: database.number.0,
-            definition: &self.definition,
+            definition: self.definition.clone(),
             state: starts.map_or(import::State::Draft, |_| import::State::Queued),
             snapshot,
             // Until a draft is started its database may change: it is surveyed then.

@@ -51,6 +51,7 @@ mod ringing;
 mod sharing;
 mod stating;
 mod submitting;
+mod submitting_at_once;
 mod summing_up;
 mod surveying;
 mod surviving;

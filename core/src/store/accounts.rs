@@ -1,11 +1,13 @@
 //! Accounts and their tokens. A token is kept as its hash; its text is shown once.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
 
 use crate::error::Error;
-use crate::token::{self, Scope, Token};
+use crate::token::{Scope, Token};
 
 /// Who asks, as a token proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,33 +110,43 @@ pub struct NewToken {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Whose token this is. None for unknown, revoked and expired ones alike.
-pub async fn caller(pool: &PgPool, text: &str) -> Result<Option<Caller>, Error> {
-    let Some(presented) = token::read(text) else {
-        return Ok(None);
-    };
-    let row: Option<(i64, Vec<String>, Vec<u8>)> = sqlx::query_as(
-        "select account_id, scopes, hash from tokens
-         where id = $1 and revoked_at is null and (expires_at is null or expires_at > now())",
-    )
-    .bind(&presented.id)
-    .fetch_optional(pool)
-    .await?;
-    let Some((account_id, scopes, hash)) = row else {
-        return Ok(None);
-    };
-    if !bool::from(hash.ct_eq(presented.hash.as_slice())) {
-        return Ok(None);
+/// What the ledger knows of a token that is valid.
+#[derive(Debug, Clone, FromRow)]
+pub struct Known {
+    id: String,
+    account_id: i64,
+    scopes: Vec<String>,
+    hash: Vec<u8>,
+}
+
+impl Known {
+    /// Who asks with this token; none if its secret is another.
+    #[must_use]
+    pub fn prove(&self, presented: &Token) -> Option<Caller> {
+        let same =
+            self.id == presented.id && bool::from(self.hash.ct_eq(presented.hash.as_slice()));
+        let scopes = self.scopes.iter().filter_map(|scope| Scope::parse(scope));
+        same.then(|| Caller {
+            account_id: self.account_id,
+            token_id: self.id.clone(),
+            scopes: scopes.collect(),
+        })
     }
-    let scopes = scopes
-        .iter()
-        .filter_map(|scope| Scope::parse(scope))
-        .collect();
-    Ok(Some(Caller {
-        account_id,
-        token_id: presented.id,
-        scopes,
-    }))
+}
+
+/// Those of these tokens that are known, neither revoked nor expired, by their public parts.
+pub async fn valid(
+    connection: &mut PgConnection,
+    ids: &[String],
+) -> Result<HashMap<String, Known>, Error> {
+    let known: Vec<Known> = sqlx::query_as(
+        "select id, account_id, scopes, hash from tokens
+         where id = any($1) and revoked_at is null and (expires_at is null or expires_at > now())",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(known.into_iter().map(|one| (one.id.clone(), one)).collect())
 }
 
 /// Notes that a token was used; to the minute, so that busy tokens cost no writes.

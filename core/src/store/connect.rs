@@ -39,12 +39,15 @@ pub fn options(database_url: &str, name: &str) -> Result<PgConnectOptions, Error
             ("idle_in_transaction_session_timeout", "10s"),
             ("client_connection_check_interval", "2s"),
             ("timezone", "UTC"),
+            // A statement is planned once for a connection, not anew for every value: while tables grow,
+            // Postgres takes the plan for any value to be dearer than those it made when they were small.
+            ("plan_cache_mode", "force_generic_plan"),
         ]);
     Ok(options)
 }
 
 /// A connection that was in use so lately is taken to be there still.
-const TRUSTED_FOR: Duration = Duration::from_millis(100);
+pub const TRUSTED_FOR: Duration = Duration::from_millis(100);
 
 /// A pool that asks a connection whether it is still there, unless it was in use just now: a server
 /// that went away costs a request or two, and a busy service does not ask twice for everything.

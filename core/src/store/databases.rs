@@ -261,6 +261,21 @@ pub async fn page(
     Ok(databases)
 }
 
+/// The names of an account's databases, the newest first, for suggestions.
+pub async fn names(
+    connection: &mut PgConnection,
+    account_id: i64,
+    limit: i64,
+) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar(
+        "select name from databases where account_id = $1 order by id desc limit $2",
+    )
+    .bind(account_id)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Makes a database with its typed tables, all or nothing. Returns its number.
 pub async fn create(
     connection: &mut PgConnection,

@@ -1,6 +1,8 @@
 //! The status of an import, as it is in the ledger at one moment: state, books and progress come
 //! from one statement, so that they always fit together. What it waits for is looked up behind it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 
@@ -137,15 +139,12 @@ pub struct Movement {
 impl Status {
     /// The status of an import that was accepted a moment ago, as the ledger has it by then.
     pub fn of_new(
-        new: &NewImport<'_>,
+        new: &NewImport,
         accepted: &Accepted,
         database_name: &str,
     ) -> Result<Status, Error> {
-        let (survey, warnings) = new
-            .survey
-            .map(|(survey, warnings)| (survey, warnings))
-            .unzip();
-        let warnings = warnings.map_or(&[][..], Vec::as_slice);
+        let survey = new.survey.as_ref();
+        let warnings = survey.map_or(&[][..], |(_, warnings)| warnings);
         Ok(Status {
             id: accepted.id,
             name: new.definition.name.clone(),
@@ -153,9 +152,12 @@ impl Status {
             database_id: new.database_id,
             database_name: database_name.to_owned(),
             definition: new.definition_as_kept()?,
-            payload_bytes: new.snapshot.map(|snapshot| snapshot.bytes),
-            payload_sha256: new.snapshot.map(|snapshot| snapshot.sha256.clone()),
-            rows_total: survey.map(|survey| survey.rows),
+            payload_bytes: new.snapshot.as_ref().map(|snapshot| snapshot.bytes),
+            payload_sha256: new
+                .snapshot
+                .as_ref()
+                .map(|snapshot| snapshot.sha256.clone()),
+            rows_total: survey.map(|(survey, _)| survey.rows),
             warnings: serde_json::Value::from(warnings),
             version: 1,
             created_at: accepted.created_at,
@@ -176,8 +178,8 @@ impl Status {
     }
 }
 
-/// What a status shows, of the imports that the rest of the statement names; `$1` is the account.
-/// Narrow on purpose: clients ask for it again and again, and it is found by primary keys alone.
+/// What a status shows, of the imports that the rest of the statement names.
+/// Narrow on purpose: clients ask for it again and again.
 macro_rules! statuses {
     () => {
         "select i.id, i.name, i.state, i.database_id, d.name as database_name, i.definition,
@@ -216,7 +218,7 @@ macro_rules! statuses {
          left join leases l on l.import_id = i.id
          left join removals r on r.import_id = i.id
          left join lanes b on b.import_id = i.id and b.lane = 0
-         where i.account_id = $1 "
+         where "
     };
 }
 
@@ -226,31 +228,48 @@ pub async fn find(
     account_id: i64,
     id: i64,
 ) -> Result<Status, Error> {
-    let found: Option<Status> = sqlx::query_as(concat!(statuses!(), "and i.id = $2"))
-        .bind(account_id)
-        .bind(id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let mut found = found.ok_or(Error::NotFound("import"))?;
-    add_movements(connection, std::slice::from_mut(&mut found)).await?;
+    let found = find_all(connection, account_id, &[id]).await?;
+    found.into_iter().next().ok_or(Error::NotFound("import"))
+}
+
+/// The status of those imports of the account that there are, in no order. Found by primary keys
+/// alone: `is true` keeps Postgres from looking for the account, which it may take for the shorter way
+/// while it knows little of a new table.
+pub async fn find_all(
+    connection: &mut PgConnection,
+    account_id: i64,
+    ids: &[i64],
+) -> Result<Vec<Status>, Error> {
+    let mut found: Vec<Status> = sqlx::query_as(concat!(
+        statuses!(),
+        "i.id = any($2) and (i.account_id = $1) is true"
+    ))
+    .bind(account_id)
+    .bind(ids)
+    .fetch_all(&mut *connection)
+    .await?;
+    add_movements(connection, &mut found).await?;
     Ok(found)
 }
 
-/// Whether the account's import has come to its end or rests: cheap, for those who wait for it.
-pub async fn is_settled(
+/// The states of those imports of the account that there are: cheap, for those who wait for them.
+pub async fn states(
     connection: &mut PgConnection,
     account_id: i64,
-    id: i64,
-) -> Result<bool, Error> {
-    let state: Option<String> =
-        sqlx::query_scalar("select state from imports where account_id = $1 and id = $2")
-            .bind(account_id)
-            .bind(id)
-            .fetch_optional(connection)
-            .await?;
-    let state = state.ok_or(Error::NotFound("import"))?;
-    let state = State::parse(&state).ok_or(Error::Unreadable(state))?;
-    Ok(state.is_settled())
+    ids: &[i64],
+) -> Result<HashMap<i64, State>, Error> {
+    let states: Vec<(i64, String)> = sqlx::query_as(
+        "select id, state from imports where id = any($2) and (account_id = $1) is true",
+    )
+    .bind(account_id)
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    let state = |(id, word): (i64, String)| match State::parse(&word) {
+        Some(state) => Ok((id, state)),
+        None => Err(Error::Unreadable(word)),
+    };
+    states.into_iter().map(state).collect()
 }
 
 #[derive(FromRow)]
@@ -323,6 +342,12 @@ pub struct ListFilter {
     pub before: Option<i64>,
 }
 
+macro_rules! page_of {
+    () => {
+        " and i.account_id = $1 and ($2::text is null or i.state = $2) and i.id < $4 order by i.id desc limit $5"
+    };
+}
+
 /// A page of an account's imports, newest first.
 pub async fn page(
     connection: &mut PgConnection,
@@ -330,20 +355,19 @@ pub async fn page(
     filter: &ListFilter,
     limit: i64,
 ) -> Result<Vec<Status>, Error> {
-    let mut page: Vec<Status> = sqlx::query_as(concat!(
-        statuses!(),
-        "and ($2::text is null or i.state = $2)
-         and ($3::bigint is null or i.database_id = $3)
-         and ($4::bigint is null or i.id < $4)
-         order by i.id desc limit $5"
-    ))
-    .bind(account_id)
-    .bind(filter.state.map(State::as_str))
-    .bind(filter.database_id)
-    .bind(filter.before)
-    .bind(limit)
-    .fetch_all(&mut *connection)
-    .await?;
+    // One plan for both would read all imports of the account to find those of a database.
+    let query = match filter.database_id {
+        Some(_) => sqlx::query_as(concat!(statuses!(), "i.database_id = $3", page_of!())),
+        None => sqlx::query_as(concat!(statuses!(), "$3::bigint is null", page_of!())),
+    };
+    let mut page: Vec<Status> = query
+        .bind(account_id)
+        .bind(filter.state.map(State::as_str))
+        .bind(filter.database_id)
+        .bind(filter.before.unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
     add_movements(connection, &mut page).await?;
     Ok(page)
 }

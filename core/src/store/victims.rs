@@ -79,7 +79,8 @@ impl<'a> Scope<'a> {
     pub async fn count(&self, tx: &mut PgConnection) -> Result<Counts, Error> {
         tx.execute(
             "set local enable_hashjoin = on; set local enable_mergejoin = on;
-             set local enable_seqscan = on; set local statement_timeout = '10min'",
+             set local enable_seqscan = on; set local plan_cache_mode = auto;
+             set local statement_timeout = '10min'",
         )
         .await?;
         let statement = typed::count_profiles(&self.belongings());
