@@ -16,6 +16,7 @@ mod model;
 mod applying;
 mod applying_in_order;
 mod applying_keys;
+mod applying_new;
 mod applying_subprofiles;
 mod asking;
 mod bounding;

@@ -119,6 +119,123 @@ async fn whoever_asks_for_something_else_or_is_asked_to_cancel_is_not_taken_alon
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_postgres_refuses_of_one_import_is_nobody_elses_affair() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let (table, column): (i64, i64) =
+        sqlx::query_as("select database_id, id from fields where name = 'value'")
+            .fetch_one(&app.pool)
+            .await
+            .unwrap();
+    let check =
+        format!("alter table data.t{table} add constraint unlucky check (f{column} <> 'x')");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(check))
+        .execute(&app.pool)
+        .await
+        .unwrap();
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        let value = if number == 5 { "x" } else { "a" };
+        let source = json!([{"key": number, "value": value}, {"key": 100 + number, "value": "a"}]);
+        ids.push(app.submit(rows(source)).await);
+    }
+    app.work_until_idle().await;
+    // Halved until the ones before it are found: four, one, itself, two.
+    assert_eq!(transactions(&app).await, [4, 1, 1, 2]);
+    for (number, id) in ids.iter().enumerate() {
+        let status = app.status(id).await;
+        let books = match number {
+            5 => "created 1, rejected 1; profiles +1",
+            _ => "created 2; profiles +2",
+        };
+        assert_eq!(told(&status), books, "{status}");
+    }
+    let refused = app.status(&ids[5]).await;
+    assert_eq!(app.told_rejects(&refused).await, ["1 - row_refused"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_in_meanwhile_follows_without_being_claimed() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let mut ids = Vec::new();
+    for number in 0..140 {
+        let source = json!([{"key": number % 7, "value": number.to_string()}]);
+        ids.push(app.submit(rows(source)).await);
+    }
+    assert!(app.worker.step(Verb::Apply).await.unwrap());
+    // As many as may share one, twice, and the rest.
+    assert_eq!(transactions(&app).await, [64, 64, 12]);
+    for id in ids {
+        let status = app.status(&id).await;
+        assert_eq!(
+            (&status["state"], &status["epoch"]),
+            (&json!("completed"), &json!(1))
+        );
+    }
+    assert!(!app.worker.step(Verb::Apply).await.unwrap());
+    let last = "0/133; 1/134; 2/135; 3/136; 4/137; 5/138; 6/139";
+    assert_eq!(app.told_profiles("people").await, last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cells_that_were_converted_are_in_the_books_of_their_own_import() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let mut ids = Vec::new();
+    for source in [
+        json!([{"key": "1 piece", "value": "a"}, {"key": "2 pieces", "value": "a"}]),
+        json!([{"key": 3, "value": "a"}]),
+        json!([{"key": "4 pieces", "value": "a"}]),
+    ] {
+        ids.push(app.submit(rows(source)).await);
+    }
+    // As a door asks for it, whose clients rely on conversions.
+    sqlx::query(
+        "update imports set definition = definition || jsonb_build_object('on_invalid', 'coerce_like_copernica')",
+    )
+    .execute(&app.pool)
+    .await
+    .unwrap();
+    app.work_until_idle().await;
+    assert_eq!(transactions(&app).await, [3]);
+    for (id, coerced) in ids.iter().zip([2, 0, 1]) {
+        let status = app.status(id).await;
+        assert_eq!(status["coerced_cells"], coerced, "{status}");
+        assert_eq!(status["state"], "completed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_takes_subprofiles_along_goes_alone_and_counts_its_own() {
+    let app = TestApp::start().await;
+    people(&app).await;
+    let fields = json!({"name": "orders", "fields": [{"name": "no", "type": "integer"}]});
+    app.post("/databases/people/collections", fields)
+        .await
+        .expect(201);
+    let mut orders = rows(
+        json!([{"key": 1, "orders.no": 1}, {"key": 2, "orders.no": 1},
+                                 {"key": 2, "orders.no": 2}, {"key": 3, "orders.no": 1}]),
+    );
+    orders["key_fields"] = json!(["key", "orders.no"]);
+    app.import(orders).await;
+    let mut ids = Vec::new();
+    for key in 1..=3 {
+        let mut deletion = rows(json!([{"key": key}]));
+        deletion["action"] = json!("delete");
+        ids.push(app.submit(deletion).await);
+    }
+    app.work_until_idle().await;
+    assert_eq!(transactions(&app).await, [1, 1, 1, 1]);
+    for (id, subprofiles) in ids.iter().zip([1, 2, 1]) {
+        let status = app.status(id).await;
+        assert_eq!(status["profiles"]["deleted"], 1, "{status}");
+        assert_eq!(status["subprofiles"]["deleted"], subprofiles, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_stands_before_a_damaged_payload_is_not_hurt_by_it() {
     let app = TestApp::start().await;
     people(&app).await;

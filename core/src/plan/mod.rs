@@ -217,13 +217,25 @@ impl Plan {
             && !below.any(|field| field.unique)
     }
 
-    /// Whether small imports may be applied one after the other in one transaction: nothing follows
-    /// their rows, and they write into no other database.
+    /// Whether nobody who is there already can be made a second time: the unique index of the key objects.
     #[must_use]
-    pub fn can_share_a_transaction(&self) -> bool {
+    pub fn cannot_double(&self) -> bool {
+        matches!(self.action, Action::UpdateOrAdd | Action::IgnoreOrAdd)
+            && self.sides.len() == 1
+            && self.sides[0].is_unique_alone()
+    }
+
+    /// Whether small imports may be applied in one chunk: nothing follows their rows, they write into no
+    /// other database, and it is known row by row what they do. (What goes along with a profile that is
+    /// deleted is not.)
+    #[must_use]
+    pub fn can_share_a_chunk(&self) -> bool {
+        let deletes_along = self.action == Action::Delete
+            && !(self.collections.is_empty() && self.links.is_empty());
         !self.remove_missing
             && !self.goes_row_by_row()
             && !self.is_all_or_nothing()
+            && !deletes_along
             && self.other_databases().next().is_none()
     }
 

@@ -11,7 +11,7 @@ use crate::store::typed::writing;
 
 /// So many rows at most go in by a prepared statement: to set up a COPY takes 0.27 ms, whatever it brings.
 /// Where COPY begins to be faster was not measured; a small import that shares a transaction has no more.
-const FEW: usize = 100;
+pub const FEW: usize = 100;
 
 /// New rows of one side. What is said of each stands in the same place of every list.
 pub struct NewRows<'a> {

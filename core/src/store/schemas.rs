@@ -44,6 +44,16 @@ impl Schemas {
         self.complete(connection, row).await
     }
 
+    /// Whether this is the database of this number as it is in this version.
+    #[must_use]
+    pub fn is_current(&self, database: &Database, version: i64) -> bool {
+        let known = self.lock();
+        let known = known.get(&database.number.0);
+        known.is_some_and(|known| {
+            known.version == version && std::ptr::eq(&raw const *known.database, database)
+        })
+    }
+
     /// The version is read before the rest: what changes in between is read anew the next time.
     async fn complete(
         &self,

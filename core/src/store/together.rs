@@ -32,17 +32,29 @@ struct MemberRow {
     import: Row,
     epoch: i64,
     comes: bool,
+    schema_version: i64,
+}
+
+/// Those who come, in the order of their turns, and the version of the schema that their database has.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Who comes.
+    pub members: Vec<Member>,
+    /// The version; none where nobody stands in line.
+    pub schema_version: Option<i64>,
 }
 
 /// The small imports that stand first in line on a database, and that can be applied as they are:
-/// surveyed, never begun, with nothing asked of them. Nobody holds them but the caller, who holds `own`;
-/// their leases are locked. Whoever stands behind one that cannot come has to wait for it.
+/// surveyed, never begun, with nothing asked of them. Nobody holds them but the caller, who may hold
+/// `own`, an import under an epoch; their leases are locked. Whoever stands behind one that cannot come
+/// has to wait for it.
 pub async fn gather(
     tx: &mut PgConnection,
     database_id: i64,
-    (own, own_epoch): (i64, i64),
+    own: Option<(i64, i64)>,
     company: Company,
-) -> Result<Vec<Member>, Error> {
+) -> Result<Gathered, Error> {
+    let (own, own_epoch) = own.unzip();
     let rows: Vec<MemberRow> = sqlx::query_as(
         "with line as materialized (
              select i.id, i.turn from imports i
@@ -62,7 +74,8 @@ pub async fn gather(
                 i.payload_key, i.payload_bytes, i.payload_sha256, i.rows_total, i.columns, i.found,
                 case when i.id = $2 then $3 else coalesce(f.epoch, 0) + 1 end as epoch,
                 f.epoch is not null and i.state = 'queued' and i.applying_at is null
-                    and i.payload_inline is not null and coalesce(i.rows_total <= $5, false) as comes
+                    and i.payload_inline is not null and coalesce(i.rows_total <= $5, false) as comes,
+                (select schema_version from databases where id = $1) as schema_version
          from line join imports i on i.id = line.id left join free f on f.import_id = i.id
          order by line.turn",
     )
@@ -80,8 +93,12 @@ pub async fn gather(
             import: row.import.import().ok()?,
         })
     };
+    let schema_version = rows.first().map(|row| row.schema_version);
     let first = rows.into_iter().take_while(|row| row.comes);
-    Ok(first.map_while(member).collect())
+    Ok(Gathered {
+        members: first.map_while(member).collect(),
+        schema_version,
+    })
 }
 
 /// What all rows of an import came to. Keys that cannot be read matter to removals alone, which none

@@ -87,6 +87,8 @@ pub(crate) struct Chunk {
     pub(crate) last: bool,
     /// The rows that can be applied.
     pub(crate) rows: Vec<Position>,
+    /// Where several imports share the chunk: behind how many rows each of them ends.
+    pub(crate) ends: Vec<usize>,
     /// The rows that cannot.
     pub(crate) rejects: Vec<Reject>,
     pub(crate) slots: Vec<Slot>,
@@ -117,6 +119,7 @@ impl Chunk {
             next_row: first_row,
             last: false,
             rows: Vec::new(),
+            ends: Vec::new(),
             rejects: Vec::new(),
             slots: Vec::new(),
             keys: Vec::new(),

@@ -3,7 +3,7 @@
 use longshore_core::error::{Class, Error};
 use longshore_core::import::{Failure, State};
 use longshore_core::plan::Plan;
-use longshore_core::store::chunks::{self, Done, Span};
+use longshore_core::store::chunks::{self, Span};
 use longshore_core::store::connect::lock_databases;
 use longshore_core::store::{endings, imports, leases, rejects, turns};
 use sqlx::{Connection, PgConnection};
@@ -13,6 +13,7 @@ use super::give_up::{self, Standing};
 use super::name;
 use super::numbers::Numbers;
 use super::pieces::{Outcome, Pieces, fold_all_keys};
+use super::write::{self, Applied};
 
 /// What a chunk is applied for.
 #[derive(Clone, Copy)]
@@ -132,17 +133,16 @@ pub(crate) async fn apply_within(
     Ok(outcome)
 }
 
-/// The same where an error of the data may end the transaction. None: a row was rejected.
-pub(crate) async fn apply_plainly(
+/// Applies a chunk that several imports share, where an error of the data may end the transaction.
+/// None: it matches too much at once.
+pub(crate) async fn apply_shared(
     tx: &mut PgConnection,
     target: &Target<'_>,
     chunk: &mut Chunk,
-) -> Result<Option<Done>, Error> {
+) -> Result<Option<Applied>, Error> {
     fold_all_keys(tx, chunk).await?;
-    let mut pieces = Pieces::of(target, chunk, Numbers::default());
-    pieces.apply_whole(tx, &chunk.all_rows()).await?;
-    let outcome = pieces.outcome;
-    Ok(outcome.rejects.is_empty().then_some(outcome.done))
+    let rows = chunk.all_rows();
+    write::apply(tx, target, (chunk, &rows), &mut Numbers::default()).await
 }
 
 async fn go_on(tx: &mut PgConnection, target: &Target<'_>, last: bool) -> Result<Committed, Error> {

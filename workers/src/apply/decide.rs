@@ -102,7 +102,10 @@ pub(crate) struct Decision<'a> {
     pub(crate) sides: Vec<Known<'a>>,
     /// Links that are made or undone, by side.
     pub(crate) links: Vec<Links>,
+    /// What the rows did, of an import that has the chunk for itself.
     pub(crate) done: Done,
+    /// What those of each import did, where several share the chunk.
+    pub(crate) of_imports: Vec<Done>,
     pub(crate) rejects: Vec<Reject>,
 }
 
@@ -118,6 +121,7 @@ pub(crate) fn decide<'a>(
         sides,
         links,
         done: Done::default(),
+        of_imports: Vec::new(),
         rejects: Vec::new(),
     };
     let mut run = Run {
@@ -126,6 +130,7 @@ pub(crate) fn decide<'a>(
         decision,
     };
     for row in rows {
+        run.close_imports_before(*row);
         match run.row(*row) {
             Ok(outcome) => run.decision.done.totals.count(outcome),
             Err(reject) => {
@@ -134,6 +139,7 @@ pub(crate) fn decide<'a>(
             }
         }
     }
+    run.close_imports_before(chunk.rows.len());
     run.decision
 }
 
@@ -144,6 +150,17 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    /// Whoever shares the chunk has books of its own.
+    fn close_imports_before(&mut self, row: usize) {
+        let Decision {
+            done, of_imports, ..
+        } = &mut self.decision;
+        let ends = &self.chunk.ends;
+        while ends.get(of_imports.len()).is_some_and(|end| *end <= row) {
+            of_imports.push(std::mem::take(done));
+        }
+    }
+
     /// One row. A reject is found before anything of the row is done.
     fn row(&mut self, row: usize) -> Result<RowOutcome, Box<Reject>> {
         let profiles = self.matched(row, 0, 0);

@@ -36,20 +36,22 @@ pub(crate) fn start(feed: Feed) -> mpsc::Receiver<Result<Chunk, Error>> {
     receiver
 }
 
-/// Reads a small payload to its end: one chunk, on the spot.
-pub(crate) fn read_at_once(
+/// Adds a small payload, whole and on the spot, to a chunk that several share.
+pub(crate) fn add_whole(
     plan: &Plan,
     definition: &Definition,
     source: impl Read,
-) -> Result<Chunk, Error> {
+    chunk: &mut Chunk,
+) -> Result<(), Error> {
     let (reading, source) = reading::open(definition, source)?;
     let mut reader = Reader::open(reading.format, source)?;
     let mut row = Row::new();
-    let mut chunk = Chunk::new(Layout::new(plan), 1);
+    chunk.last = false;
     while !chunk.last {
-        add_next(&mut reader, plan, &mut row, &mut chunk)?;
+        add_next(&mut reader, plan, &mut row, chunk)?;
     }
-    Ok(chunk)
+    chunk.ends.push(chunk.rows.len());
+    Ok(())
 }
 
 /// Adds the next row to the chunk, or makes it the last one if there is none.

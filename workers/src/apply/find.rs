@@ -34,6 +34,18 @@ impl Found<'_> {
     }
 }
 
+impl<'a> Found<'a> {
+    /// These rows mean nobody who is there.
+    pub(super) fn nobody(plan: &Plan, chunk: &'a Chunk, rows: &[usize]) -> Found<'a> {
+        Found {
+            distinct: Distinct::of(plan, chunk, rows),
+            pairs: Vec::new(),
+            matches: vec![Matches::default()],
+            too_large: false,
+        }
+    }
+}
+
 /// Finds what these rows mean. With a limit, it gives up where they mean more.
 pub(crate) async fn find<'a>(
     connection: &mut PgConnection,

@@ -14,6 +14,7 @@ use longshore_core::store::connect::{share_database, wait_in_line};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 
+use super::all_new::AllNew;
 use super::chunk::Chunk;
 use super::commit::{Committed, Target, settle};
 use super::keys::Keys;
@@ -35,6 +36,7 @@ struct Progress {
 #[derive(Default)]
 pub(super) struct Line {
     chunks: Vec<watch::Receiver<Progress>>,
+    all_new: AllNew,
 }
 
 impl Line {
@@ -44,7 +46,12 @@ impl Line {
         let before = self.chunks.clone();
         let (own, seen) = watch::channel(Progress::default());
         self.chunks.push(seen);
-        Place { before, own }
+        let all_new = self.all_new.clone();
+        Place {
+            before,
+            own,
+            all_new,
+        }
     }
 }
 
@@ -53,6 +60,7 @@ pub(super) struct Place {
     /// Those before it, the first one first.
     before: Vec<watch::Receiver<Progress>>,
     own: watch::Sender<Progress>,
+    all_new: AllNew,
 }
 
 impl Place {
@@ -113,7 +121,7 @@ pub(super) async fn commit(
     let mut numbers = Numbers::in_line(place);
     numbers.expect(&late);
     let mut pieces = Pieces::of(target, chunk, numbers);
-    pieces.apply_guarded(&mut tx, &early).await?;
+    pieces.apply_beside(&mut tx, &early, &place.all_new).await?;
     if !place.until(|before| before.is_committed).await {
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 //! killed anywhere; whoever takes it up goes on from the checkpoint. It must never write outside a
 //! chunk's transaction, nor under an epoch that is not its lease's.
 
+mod all_new;
 mod cells;
 mod check;
 mod chunk;

@@ -11,12 +11,13 @@ use longshore_core::store::{profiles, typed};
 use longshore_core::value;
 use sqlx::{Connection, PgConnection};
 
+use super::all_new::AllNew;
 use super::chunk::{Chunk, Slot};
 use super::commit::Target;
 use super::name;
 use super::numbers::Numbers;
 use super::typing::{field_name, shown};
-use super::write::{self, Piece};
+use super::write;
 
 /// Folds the keys that only Postgres can fold.
 pub(super) async fn fold_all_keys(
@@ -51,6 +52,8 @@ pub(super) struct Pieces<'a> {
     target: &'a Target<'a>,
     chunk: &'a Chunk,
     numbers: Numbers<'a>,
+    /// Whether a row of it matched a profile.
+    matched: bool,
     pub(super) outcome: Outcome,
 }
 
@@ -60,6 +63,7 @@ impl<'a> Pieces<'a> {
             target,
             chunk,
             numbers,
+            matched: false,
             outcome: Outcome::of_unreadable_rows(chunk),
         }
     }
@@ -72,11 +76,11 @@ impl<'a> Pieces<'a> {
     ) -> Result<(), Error> {
         let (target, of) = (self.target, (self.chunk, rows));
         match write::apply(tx, target, of, &mut self.numbers).await? {
-            Piece::Applied(done, rejects) => {
-                self.outcome.add(done, rejects);
+            Some(applied) => {
+                self.outcome.add(applied.done, applied.rejects);
                 Ok(())
             }
-            Piece::TooLarge => self.apply_cut(tx, rows).await,
+            None => self.apply_cut(tx, rows).await,
         }
     }
 
@@ -95,16 +99,56 @@ impl<'a> Pieces<'a> {
         let mut savepoint = tx.begin().await?;
         let (target, of) = (self.target, (self.chunk, rows));
         match write::apply(&mut savepoint, target, of, &mut self.numbers).await {
-            Ok(Piece::Applied(done, rejects)) => {
+            Ok(Some(applied)) => {
                 savepoint.commit().await?;
-                self.outcome.add(done, rejects);
+                self.matched |= applied.matched;
+                self.outcome.add(applied.done, applied.rejects);
                 return Ok(());
             }
-            Ok(Piece::TooLarge) => savepoint.rollback().await?,
+            Ok(None) => savepoint.rollback().await?,
             Err(error) if error.class() == Class::Data => savepoint.rollback().await?,
             Err(error) => return Err(error),
         }
         self.apply_cut(tx, rows).await
+    }
+
+    /// The same beside other chunks of the import, that show whether it is worth looking keys up.
+    pub(super) async fn apply_beside(
+        &mut self,
+        tx: &mut PgConnection,
+        rows: &[usize],
+        all_new: &AllNew,
+    ) -> Result<(), Error> {
+        if rows.is_empty() || !self.target.plan.cannot_double() {
+            return self.apply_guarded(tx, rows).await;
+        }
+        if all_new.seems_so() {
+            if self.apply_as_new(tx, rows).await? {
+                return Ok(());
+            }
+            all_new.refute();
+        }
+        self.apply_guarded(tx, rows).await?;
+        all_new.learn(self.matched);
+        Ok(())
+    }
+
+    /// False: somebody is there already, or else the data is wrong; nothing was done.
+    async fn apply_as_new(&mut self, tx: &mut PgConnection, rows: &[usize]) -> Result<bool, Error> {
+        let mut savepoint = tx.begin().await?;
+        let (target, of) = (self.target, (self.chunk, rows));
+        match write::apply_as_new(&mut savepoint, target, of, &mut self.numbers).await {
+            Ok(applied) => {
+                savepoint.commit().await?;
+                self.outcome.add(applied.done, applied.rejects);
+                Ok(true)
+            }
+            Err(error) if error.class() == Class::Data => {
+                savepoint.rollback().await?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the rows in their order, under savepoints, in pieces that are halved where one fails. Where
@@ -125,11 +169,12 @@ impl<'a> Pieces<'a> {
             let mut savepoint = tx.begin().await?;
             let of = (chunk, piece);
             match write::apply(&mut savepoint, target, of, &mut self.numbers).await {
-                Ok(Piece::Applied(done, rejects)) => {
+                Ok(Some(applied)) => {
                     savepoint.commit().await?;
-                    self.outcome.add(done, rejects);
+                    self.matched |= applied.matched;
+                    self.outcome.add(applied.done, applied.rejects);
                 }
-                Ok(Piece::TooLarge) => {
+                Ok(None) => {
                     savepoint.rollback().await?;
                     todo.extend(halves(piece));
                 }

@@ -6,7 +6,7 @@ use longshore_core::import::Reject;
 use longshore_core::plan::{Plan, Side};
 use longshore_core::store;
 use longshore_core::store::chunks::Done;
-use longshore_core::store::new_rows::NewRows;
+use longshore_core::store::new_rows::{FEW, NewRows};
 use longshore_core::store::profiles;
 use longshore_core::store::removal;
 use longshore_core::value;
@@ -24,28 +24,53 @@ use super::numbers::Numbers;
 /// cut, so that keys with many matches do not fill the memory.
 const MATCHES_MAX: i64 = 100_000;
 
-/// What became of a piece.
-pub(crate) enum Piece {
-    /// It is applied.
-    Applied(Done, Vec<Reject>),
-    /// It matches too much at once: cut it.
-    TooLarge,
+/// What a piece came to.
+pub(crate) struct Applied {
+    /// What its rows did, of an import that has the chunk for itself.
+    pub(crate) done: Done,
+    /// What those of each import did, where several share the chunk.
+    pub(crate) of_imports: Vec<Done>,
+    pub(crate) rejects: Vec<Reject>,
+    /// Whether a row matched a profile.
+    pub(crate) matched: bool,
 }
 
-/// Applies these rows of a chunk, in their order.
+/// Applies these rows of a chunk, in their order. None: they match too much at once, and are to be cut.
 pub(crate) async fn apply(
     connection: &mut PgConnection,
     target: &Target<'_>,
     (chunk, rows): (&Chunk, &[usize]),
     numbers: &mut Numbers<'_>,
-) -> Result<Piece, Error> {
-    let (plan, import_id) = (target.plan, target.import_id);
+) -> Result<Option<Applied>, Error> {
     // One row alone is not cut: whatever it matches must be found.
     let limit = (rows.len() > 1).then_some(MATCHES_MAX);
-    let found = find(connection, plan, chunk, rows, limit).await?;
+    let found = find(connection, target.plan, chunk, rows, limit).await?;
     if found.too_large {
-        return Ok(Piece::TooLarge);
+        return Ok(None);
     }
+    apply_found(connection, target, (chunk, rows, found), numbers)
+        .await
+        .map(Some)
+}
+
+/// Applies these rows as if they matched nobody. Where they do, the unique index of the key objects.
+pub(crate) async fn apply_as_new(
+    connection: &mut PgConnection,
+    target: &Target<'_>,
+    (chunk, rows): (&Chunk, &[usize]),
+    numbers: &mut Numbers<'_>,
+) -> Result<Applied, Error> {
+    let found = Found::nobody(target.plan, chunk, rows);
+    apply_found(connection, target, (chunk, rows, found), numbers).await
+}
+
+async fn apply_found(
+    connection: &mut PgConnection,
+    target: &Target<'_>,
+    (chunk, rows, found): (&Chunk, &[usize], Found<'_>),
+    numbers: &mut Numbers<'_>,
+) -> Result<Applied, Error> {
+    let (plan, import_id) = (target.plan, target.import_id);
     let known = known(plan, chunk, &found);
     let standing = links::load(connection, plan, chunk, rows, &known).await?;
     let mut decision = decide(plan, chunk, rows, (known, standing));
@@ -53,7 +78,12 @@ pub(crate) async fn apply(
     if plan.remove_missing {
         removal::keep_seen(connection, import_id, &named(plan, &decision)).await?;
     }
-    Ok(Piece::Applied(decision.done, decision.rejects))
+    Ok(Applied {
+        done: decision.done,
+        of_imports: decision.of_imports,
+        rejects: decision.rejects,
+        matched: found.matches.first().is_some_and(|found| !found.is_empty()),
+    })
 }
 
 /// What rows matched or made, whether they changed it or were rejected in the end.
@@ -193,7 +223,8 @@ fn new<'e, 'a>(entities: &'e mut [Entity<'a>]) -> Vec<&'e mut Entity<'a>> {
 }
 
 /// Gives new profiles their ids beforehand: in the order of their rows, whatever the order in which
-/// they are written, and because subprofiles name them. One profile alone gets its id as it is written.
+/// they are written, and because subprofiles name them. A few get theirs as they are written, which is in
+/// the order of their rows then.
 async fn number_profiles(
     connection: &mut PgConnection,
     plan: &Plan,
@@ -202,7 +233,7 @@ async fn number_profiles(
 ) -> Result<(), Error> {
     let new = new(entities);
     let named = plan.goes_beyond_profiles() || plan.remove_missing;
-    let many = numbers.are_in_line() || new.len() > 1;
+    let many = numbers.are_in_line() || new.len() > FEW;
     if !many && (new.is_empty() || !named) {
         return Ok(());
     }

@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind, Read};
 use longshore_core::limits::ROW_BYTES_MAX;
 
 const BYTES_AT_FIRST: usize = 128 << 10;
+/// Small payloads, of which there are many, need no more room than this; it grows to a window's in steps.
+const ROOM_AT_FIRST: usize = 4 << 10;
 
 /// A row that is not complete within this many bytes is too long, its line end included.
 pub(super) const ROW_AND_END_BYTES_MAX: usize = ROW_BYTES_MAX + 2;
@@ -30,6 +32,8 @@ impl<'a> Held<'a> {
 /// A sliding window over the source. Grows only for a row that does not fit.
 pub(super) struct Window<R> {
     source: R,
+    /// How much it holds.
+    size: usize,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -43,11 +47,11 @@ impl<R: Read> Window<R> {
     }
 
     /// A window of another size, which nobody should notice.
-    pub(super) fn sized(source: R, bytes: usize) -> Window<R> {
-        let buffer = vec![0; bytes];
+    pub(super) fn sized(source: R, size: usize) -> Window<R> {
         Window {
             source,
-            buffer,
+            size,
+            buffer: Vec::new(),
             start: 0,
             end: 0,
             ended: false,
@@ -87,10 +91,14 @@ impl<R: Read> Window<R> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+        if self.end == self.size {
+            self.size *= 2;
         }
-        while !self.ended && self.end < self.buffer.len() {
+        while !self.ended && self.end < self.size {
+            if self.end == self.buffer.len() {
+                let room = (self.end * 8).max(ROOM_AT_FIRST);
+                self.buffer.resize(room.min(self.size), 0);
+            }
             match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.ended = true,
                 Ok(bytes) => self.end += bytes,

@@ -30,14 +30,18 @@ impl Worker {
     }
 
     /// Claims what is due, and says since when. What someone else has locked just now, perhaps only to
-    /// look at it, is tried again: its ticket is gone, and the sweep would come seconds later.
+    /// look at it, is tried again: its ticket is gone, and the sweep would come seconds later. Mostly
+    /// nobody has it, and it came due after the first look.
     pub(super) async fn claim(
         &self,
         connection: &mut PgConnection,
         verb: Verb,
     ) -> Result<Option<(Claim, Instant, Marks)>, Error> {
         let (holder, lease) = (&self.context.holder, self.context.lease);
-        for _ in 0..CLAIM_TRIES {
+        for earlier_tries in 0..CLAIM_TRIES {
+            if earlier_tries > 1 {
+                tokio::time::sleep(CLAIM_PAUSE).await;
+            }
             let alone = self.look_alone(verb).await;
             let wish = self.wish(verb);
             // What is left to other slots rings as well: mostly there is nothing else.
@@ -54,7 +58,6 @@ impl Worker {
             if !leases::any_due(connection, &wish).await? {
                 return Ok(None);
             }
-            tokio::time::sleep(CLAIM_PAUSE).await;
         }
         Ok(None)
     }
