@@ -7,6 +7,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::LogFormat;
 
+/// Colours are for eyes, not for files, nor for whoever wants none (no-color.org).
+fn has_colours() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !unwanted
+}
+
 /// Starts logging to standard error. A filter that cannot be read is said and replaced by `info`.
 pub fn start(filter: &str, format: LogFormat) {
     let (filter, wrong) = match EnvFilter::try_new(filter) {
@@ -15,8 +21,7 @@ pub fn start(filter: &str, format: LogFormat) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // Colours are for eyes, not for files.
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(has_colours())
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Human => builder.with_target(false).try_init(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use longshore_core::code::Code;
 use longshore_core::database::Database;
-use longshore_core::error::{Complaint, Error};
+use longshore_core::error::{Class, Complaint, Error};
 use longshore_core::import::State;
 use longshore_core::queue::{Lane, Queue, Ticket, Verb};
 use longshore_core::store::acceptance::{self, Accepted, NewImport};
@@ -91,7 +91,8 @@ async fn unknown(
     Ok(Complaint::new(Code::UnknownDatabase, "/database", detail).into())
 }
 
-/// What Postgres refuses of several is asked again of each: none of them is kept then.
+/// What Postgres refuses of several is asked again of each: none of them is kept then. Trouble that passes is
+/// everybody's.
 async fn accept_all(
     connection: &mut PgConnection,
     all: &[(Arc<NewImport>, Lane)],
@@ -99,7 +100,7 @@ async fn accept_all(
     let new: Vec<&NewImport> = all.iter().map(|(new, _)| new.as_ref()).collect();
     match acceptance::accept_all(connection, &new).await {
         Ok(accepted) => Ok(accepted.into_iter().map(Ok).collect()),
-        Err(Error::Sql(sqlx::Error::Database(_))) if all.len() > 1 => {
+        Err(error) if all.len() > 1 && error.class() != Class::Transient => {
             let mut answers = Vec::with_capacity(all.len());
             for one in new {
                 let accepted = acceptance::accept(connection, one).await;

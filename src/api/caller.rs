@@ -75,9 +75,9 @@ async fn authenticate(parts: &Parts, app: &App, scope: Scope) -> Result<accounts
     Ok(caller)
 }
 
-/// What the ledger knows of tokens, asked for by many callers at once. Clones share it.
+/// What the ledger knows of a token, asked for by all who come with it at the same time. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Tokens(Rounds<(), String, Option<accounts::Known>>);
+pub(crate) struct Tokens(Rounds<String, (), Option<accounts::Known>>);
 
 impl Tokens {
     /// What is known of the token while this asks: a token that was revoked before is not known.
@@ -86,17 +86,17 @@ impl Tokens {
         lines: &Lines,
         presented: &Token,
     ) -> Result<Option<accounts::Known>, Problem> {
-        let lines = lines.clone();
-        let all = move |ids: Vec<String>| {
-            let lines = lines.clone();
+        let (lines, id) = (lines.clone(), presented.id.clone());
+        let look = move |asked: Vec<()>| {
+            let (lines, id) = (lines.clone(), id.clone());
             async move {
                 let mut line = lines.take().await?;
-                let known = accounts::valid(&mut line, &ids).await?;
+                let known = accounts::valid(&mut line, &id).await?;
                 line.give_back();
-                Ok(ids.iter().map(|id| known.get(id).cloned()).collect())
+                Ok(vec![known; asked.len()])
             }
         };
-        self.0.ask((), presented.id.clone(), all).await
+        self.0.ask(presented.id.clone(), (), look).await
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use longshore_core::store::connect::TRUSTED_FOR;
 use sqlx::pool::PoolConnection;
@@ -17,6 +17,11 @@ const FREE_MAX: u32 = 4;
 /// So many are never kept from it: one that listens for announcements, and one for all the others.
 const LEFT_MIN: u32 = 2;
 
+/// After this long one goes back to the pool, which knows how old connections may become.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+/// How long one that was not in use may take to say that it is there: as long as the pool waits for one.
+const ASKED_FOR: Duration = Duration::from_secs(3);
+
 /// The lines of one process. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Lines {
@@ -26,7 +31,18 @@ pub(crate) struct Lines {
 
 struct Free {
     connection: PoolConnection<Postgres>,
-    since: Instant,
+    taken_at: Instant,
+    free_since: Instant,
+}
+
+impl Free {
+    async fn is_there(&mut self) -> bool {
+        if self.free_since.elapsed() <= TRUSTED_FOR {
+            return true;
+        }
+        let answer = tokio::time::timeout(ASKED_FOR, self.connection.ping()).await;
+        matches!(answer, Ok(Ok(())))
+    }
 }
 
 impl Lines {
@@ -39,20 +55,21 @@ impl Lines {
 
     /// A connection that is there, as far as is known.
     pub(crate) async fn take(&self) -> Result<Line, Problem> {
-        let mut connection = None;
-        while let (None, Some(mut free)) = (&connection, self.last_free()) {
-            if free.since.elapsed() <= TRUSTED_FOR || free.connection.ping().await.is_ok() {
-                connection = Some(free.connection);
+        while let Some(mut free) = self.last_free() {
+            if free.taken_at.elapsed() < KEPT_FOR && free.is_there().await {
+                return Ok(self.line(free.connection, free.taken_at));
             }
         }
-        let connection = match connection {
-            Some(connection) => connection,
-            None => self.pool.acquire().await?,
-        };
-        Ok(Line {
+        let connection = self.pool.acquire().await?;
+        Ok(self.line(connection, Instant::now()))
+    }
+
+    fn line(&self, connection: PoolConnection<Postgres>, taken_at: Instant) -> Line {
+        Line {
             connection,
+            taken_at,
             lines: self.clone(),
-        })
+        }
     }
 
     fn last_free(&self) -> Option<Free> {
@@ -67,19 +84,27 @@ impl Lines {
 /// A connection in use. Where it is not given back, something went wrong: the pool looks after it.
 pub(crate) struct Line {
     connection: PoolConnection<Postgres>,
+    taken_at: Instant,
     lines: Lines,
 }
 
 impl Line {
     /// No statement is under way on it, and no transaction.
     pub(crate) fn give_back(self) {
-        let Line { connection, lines } = self;
+        let Line {
+            connection,
+            taken_at,
+            lines,
+        } = self;
         let connections = lines.pool.options().get_max_connections();
         let free_max = FREE_MAX.min(connections.saturating_sub(LEFT_MIN) / 2);
         let mut free = lines.lock();
         if free.len() < free_max as usize {
-            let since = Instant::now();
-            free.push(Free { connection, since });
+            free.push(Free {
+                connection,
+                taken_at,
+                free_since: Instant::now(),
+            });
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use longshore_core::code::Code;
 use tokio::sync::oneshot;
@@ -14,6 +15,9 @@ use super::problem::{Problem, problem};
 
 /// More than this many wait for the round after the next.
 const ROUND_MAX: usize = 64;
+
+/// Longer than any statement may take: whoever comes later must not wait for a server that went silent.
+const ROUND_LASTS_MAX: Duration = Duration::from_secs(35);
 
 /// Rooms in which questions are asked. Those of one room wait for each other, those of two never do.
 /// Clones share them.
@@ -36,8 +40,8 @@ where
     Answer: Send + 'static,
 {
     /// The answer of a round that begins from now on; `answer` gives one to each of its questions, in
-    /// their order. A problem is everybody's. A round that has begun comes to its end, whoever gives
-    /// up waiting for it.
+    /// their order. A problem is everybody's. Whoever gives up before the round begins asked nothing; a
+    /// round that has begun goes on, whoever gives up waiting for it.
     pub(crate) async fn ask<Round>(
         &self,
         room: Room,
@@ -55,7 +59,8 @@ where
         if let Some(mut begun) = self.enter(room, asked) {
             tokio::spawn(async move {
                 while let Some((questions, replies)) = begun.next_round() {
-                    tell(replies, answer(questions).await);
+                    let answers = tokio::time::timeout(ROUND_LASTS_MAX, answer(questions)).await;
+                    tell(replies, answers.unwrap_or_else(|_| Err(took_too_long())));
                 }
             });
         }
@@ -90,6 +95,13 @@ where
     }
 }
 
+fn took_too_long() -> Problem {
+    tracing::warn!("the ledger did not answer in time");
+    let detail =
+        "A part of the service did not answer in time. Look at what became of it, or try again.";
+    problem(Code::TemporarilyUnavailable, detail).retry_after(5)
+}
+
 /// Whoever gave up hears nothing.
 fn tell<Answer>(replies: Vec<Reply<Answer>>, answers: Result<Vec<Answer>, Problem>) {
     match answers {
@@ -120,12 +132,13 @@ impl<Room: Eq + Hash, Question, Answer> Begun<Room, Question, Answer> {
     fn next_round(&mut self) -> Option<Round<Question, Answer>> {
         let room = self.room.as_ref()?;
         let mut rooms = lock(&self.rooms);
-        let waiting = rooms.get_mut(room).filter(|waiting| !waiting.is_empty());
-        let Some(waiting) = waiting else {
+        let waiting = rooms.get_mut(room)?;
+        waiting.retain(|asked| !asked.answer.is_closed());
+        if waiting.is_empty() {
             rooms.remove(room);
             self.room = None;
             return None;
-        };
+        }
         let round = waiting.drain(..waiting.len().min(ROUND_MAX));
         Some(round.map(|asked| (asked.question, asked.answer)).unzip())
     }

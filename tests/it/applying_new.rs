@@ -22,6 +22,31 @@ async fn was_tried_as_new(app: &TestApp, profiles: i64) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn profiles_stand_in_the_order_of_rows_however_few_are_made_at_once() {
+    let app = TestApp::start().await;
+    // Up to a hundred get their ids as they are written.
+    for count in [1, 2, 100, 101] {
+        let name = format!("people-{count}");
+        people(&app, &name).await;
+        let row = |row: usize| format!("user{}@x.example,{row}\n", count - row);
+        let source = format!("email,value\n{}", (0..count).map(row).collect::<String>());
+        let status = app
+            .import(
+                json!({"database": name, "action": "update_or_add", "key_fields": ["email"],
+                           "source": source}),
+            )
+            .await;
+        assert_eq!(told(&status), format!("created {count}; profiles +{count}"));
+        let profiles = app.profiles(&name).await;
+        let values = profiles
+            .iter()
+            .map(|profile| profile["fields"]["value"].clone());
+        let expected = (0..count).map(|row| json!(row.to_string()));
+        assert!(values.eq(expected), "{profiles:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_was_made_by_an_early_chunk_is_found_by_a_late_one() {
     for (action, books, value) in [
         (
@@ -90,4 +115,70 @@ async fn who_was_there_before_is_found_behind_many_who_were_not() {
     );
     let again = app.import(definition(rows(0..1_000, "b"))).await;
     assert_eq!(told(&again), "unchanged 1000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_new_profile_lacks_is_no_reject_of_one_that_is_there() {
+    for remove_missing in [false, true] {
+        let app = TestApp::start_side_by_side(2, 10).await;
+        let fields = json!([{"name": "email", "type": "email", "unique": true},
+                            {"name": "name", "type": "text", "required": true},
+                            {"name": "score", "type": "integer"}]);
+        app.database(json!({"name": "people", "fields": fields}))
+            .await;
+        let rows = |range: std::ops::Range<usize>| range.map(|row| format!("user{row}@x.example"));
+        let named = rows(300..1_010).map(|email| format!("{email},Ann\n"));
+        let made = json!({"database": "people", "action": "update_or_add", "key_fields": ["email"],
+                          "source": format!("email,name\n{}", named.collect::<String>())});
+        app.import(made).await;
+        // Nobody of the first 300 is there, and none can be made; all others can be changed.
+        let scored = rows(0..1_000).map(|email| format!("{email},7\n"));
+        let status = app
+            .import(json!({"database": "people", "action": "update_or_add",
+                "key_fields": ["email"], "remove_missing": remove_missing,
+                "source": format!("email,score\n{}", scored.collect::<String>())}))
+            .await;
+        assert_eq!(status["totals"]["updated"], 700, "{status}");
+        assert_eq!(status["totals"]["rejected"], 300, "{status}");
+        match remove_missing {
+            false => assert_eq!(status["state"], "completed_with_rejects"),
+            // So many rejects are for somebody to look at; nobody is in question that a row named.
+            true => assert_eq!(status["removal"]["profiles"], 10, "{status}"),
+        }
+        let profiles = app.profiles("people").await;
+        let scored = profiles.iter().filter(|one| one["fields"]["score"] == 7);
+        assert_eq!(scored.count(), 700);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_stand_in_the_order_of_rows_where_postgres_refuses_one_of_them() {
+    let app = TestApp::start().await;
+    people(&app, "people").await;
+    let (table, column): (i64, i64) =
+        sqlx::query_as("select database_id, id from fields where name = 'value'")
+            .fetch_one(&app.pool)
+            .await
+            .unwrap();
+    let check =
+        format!("alter table data.t{table} add constraint unlucky check (f{column} <> '9')");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(check))
+        .execute(&app.pool)
+        .await
+        .unwrap();
+    let row = |row: usize| format!("user{row}@x.example,{row}\n");
+    let source = format!("email,value\n{}", (0..1_000).map(row).collect::<String>());
+    let status = app
+        .import(
+            json!({"database": "people", "action": "update_or_add", "key_fields": ["email"],
+                       "source": source}),
+        )
+        .await;
+    assert_eq!(told(&status), "created 999, rejected 1; profiles +999");
+    let profiles = app.profiles("people").await;
+    let values = profiles
+        .iter()
+        .map(|profile| profile["fields"]["value"].clone());
+    let expected = (0..1_000).filter(|row| *row != 9);
+    assert!(values.eq(expected.map(|row| json!(row.to_string()))));
 }

@@ -217,12 +217,15 @@ impl Plan {
             && !below.any(|field| field.unique)
     }
 
-    /// Whether nobody who is there already can be made a second time: the unique index of the key objects.
+    /// Whether nobody who is there already can be made a second time: the unique index of the key objects,
+    /// since the key is written. (An id of ours is not.)
     #[must_use]
     pub fn cannot_double(&self) -> bool {
+        let profiles = &self.sides[0];
         matches!(self.action, Action::UpdateOrAdd | Action::IgnoreOrAdd)
             && self.sides.len() == 1
-            && self.sides[0].is_unique_alone()
+            && profiles.is_unique_alone()
+            && profiles.fields[0].is_written()
     }
 
     /// Whether small imports may be applied in one chunk: nothing follows their rows, they write into no

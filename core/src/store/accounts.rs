@@ -1,7 +1,5 @@
 //! Accounts and their tokens. A token is kept as its hash; its text is shown once.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
@@ -134,19 +132,15 @@ impl Known {
     }
 }
 
-/// Those of these tokens that are known, neither revoked nor expired, by their public parts.
-pub async fn valid(
-    connection: &mut PgConnection,
-    ids: &[String],
-) -> Result<HashMap<String, Known>, Error> {
-    let known: Vec<Known> = sqlx::query_as(
+/// What is known of the token with this public part, if it is neither revoked nor expired.
+pub async fn valid(connection: &mut PgConnection, id: &str) -> Result<Option<Known>, Error> {
+    Ok(sqlx::query_as(
         "select id, account_id, scopes, hash from tokens
-         where id = any($1) and revoked_at is null and (expires_at is null or expires_at > now())",
+         where id = $1 and revoked_at is null and (expires_at is null or expires_at > now())",
     )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    Ok(known.into_iter().map(|one| (one.id.clone(), one)).collect())
+    .bind(id)
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// Notes that a token was used; to the minute, so that busy tokens cost no writes.

@@ -1,7 +1,7 @@
 //! Whether an import seems to bring nobody but new profiles. Then the keys of a chunk are not looked up: it
 //! is written as if nothing matched, and where somebody is there already, the unique index of the key
-//! says so and the chunk is looked up after all. One such chunk, and the import is taken for an ordinary
-//! one from then on.
+//! says so and the chunk is looked up after all, as where one of its rows would be rejected. One such
+//! chunk, and the import is taken for an ordinary one from then on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -34,6 +34,11 @@ impl<'a> Numbers<'a> {
         self.place.is_some()
     }
 
+    /// Whether rows of this chunk have ids already: all others are to have theirs behind these.
+    pub(super) fn are_drawn(&self) -> bool {
+        !self.drawn.is_empty()
+    }
+
     /// These rows are written one piece after the other. Whoever stands behind draws as soon as the first
     /// of them is numbered, so that it has to be all of them.
     pub(super) fn expect(&mut self, rows: &[usize]) {

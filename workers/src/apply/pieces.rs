@@ -133,15 +133,21 @@ impl<'a> Pieces<'a> {
         Ok(())
     }
 
-    /// False: somebody is there already, or else the data is wrong; nothing was done.
+    /// False: somebody is there already, or a row is not what a new profile needs; nothing was done.
     async fn apply_as_new(&mut self, tx: &mut PgConnection, rows: &[usize]) -> Result<bool, Error> {
         let mut savepoint = tx.begin().await?;
         let (target, of) = (self.target, (self.chunk, rows));
         match write::apply_as_new(&mut savepoint, target, of, &mut self.numbers).await {
-            Ok(applied) => {
+            Ok(applied) if applied.rejects.is_empty() => {
                 savepoint.commit().await?;
                 self.outcome.add(applied.done, applied.rejects);
                 Ok(true)
+            }
+            // What is wrong with a new profile may be right with one that is there: no index says so of a
+            // row that is not written.
+            Ok(_) => {
+                savepoint.rollback().await?;
+                Ok(false)
             }
             Err(error) if error.class() == Class::Data => {
                 savepoint.rollback().await?;

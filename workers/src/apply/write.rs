@@ -233,7 +233,7 @@ async fn number_profiles(
 ) -> Result<(), Error> {
     let new = new(entities);
     let named = plan.goes_beyond_profiles() || plan.remove_missing;
-    let many = numbers.are_in_line() || new.len() > FEW;
+    let many = numbers.are_in_line() || numbers.are_drawn() || new.len() > FEW;
     if !many && (new.is_empty() || !named) {
         return Ok(());
     }
