@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row, ValueRef};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, ValueRef};
 
 use crate::database::TableNumber;
 use crate::error::Error;
@@ -53,7 +53,8 @@ pub(super) fn profile(row: &PgRow, fields: usize, with_parent: bool) -> Result<P
 /// A filter by equality: the field and the value in binary format.
 pub type Filter = (Field, Vec<u8>);
 
-/// A page of profiles after an id.
+/// A page of profiles after an id. What is filtered for decides the way to it, so that such a page is
+/// planned for its values.
 pub async fn page(
     connection: &mut PgConnection,
     (number, fields): (TableNumber, &[Field]),
@@ -75,7 +76,16 @@ pub async fn page(
             cells: vec![Some(value.as_slice())],
         });
     }
-    let rows = query.fetch_all(connection).await?;
+    let rows = match filters {
+        [] => query.fetch_all(connection).await?,
+        _ => {
+            let mut tx = connection.begin().await?;
+            tx.execute("set local plan_cache_mode = auto").await?;
+            let rows = query.fetch_all(&mut *tx).await?;
+            tx.commit().await?;
+            rows
+        }
+    };
     rows.iter()
         .map(|row| profile(row, fields.len(), false))
         .collect()

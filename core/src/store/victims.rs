@@ -122,13 +122,15 @@ impl<'a> Scope<'a> {
         Ok(counts)
     }
 
-    /// The ids of victims after an id, in their order, over all tables.
+    /// The ids of victims after an id, in their order, over all tables. How many are asked for decides
+    /// the way to them, so that it is planned for these values, in the transaction of the caller.
     pub async fn after(
         &self,
-        connection: &mut PgConnection,
+        tx: &mut PgConnection,
         after: i64,
         limit: i64,
     ) -> Result<Vec<i64>, Error> {
+        tx.execute("set local plan_cache_mode = auto").await?;
         for table in self.tables {
             let number = TableNumber(*table);
             if TableNumber::of_id(after).0 > *table {
@@ -143,7 +145,7 @@ impl<'a> Scope<'a> {
                 .bind(self.spares_after)
                 .bind(after)
                 .bind(limit)
-                .fetch_all(&mut *connection)
+                .fetch_all(&mut *tx)
                 .await?;
             if !ids.is_empty() {
                 return Ok(ids);
