@@ -141,7 +141,7 @@ impl Bench {
         let bad = people::write_csv(&self.place.join("bad.csv"), 0..ROWS, Some(ROWS / 2));
         self.yardstick.stage(&[&clean]).await;
         let (mut without, mut with) = (Vec::new(), Vec::new());
-        for round in 0..self.rounds.max(5) {
+        for round in 0..self.rounds.max(15) {
             for (name, file, seconds, rejects) in [
                 ("clean", &clean, &mut without, 0),
                 ("bad", &bad, &mut with, 1),

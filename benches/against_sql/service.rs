@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio_util::io::ReaderStream;
+
+/// How much of a file is sent at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// A running service.
 pub(crate) struct Service {
@@ -117,7 +121,9 @@ impl Service {
         let draft = self.post("/imports", &definition).await;
         let id = draft["id"].as_str().unwrap();
         let payload = self.call(Method::PUT, &format!("/imports/{id}/payload"));
-        let bytes = Body::from(File::open(file).await.unwrap());
+        // In pieces as `longshore import` and curl send them; a body made of a file would have 4 KiB.
+        let pieces = ReaderStream::with_capacity(File::open(file).await.unwrap(), PIECE_BYTES);
+        let bytes = Body::wrap_stream(pieces);
         answer(
             payload
                 .header("content-type", "application/octet-stream")

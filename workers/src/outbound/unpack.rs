@@ -7,6 +7,7 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures::FutureExt;
 use longshore_core::code::Code;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -114,7 +115,7 @@ where
     let (mut bytes, mut hash) = (0, Sha256::new());
     let mut block = vec![0; BLOCK_BYTES];
     loop {
-        let length = layer.read(&mut block).await.map_err(unreadable)?;
+        let length = read_what_is_there(&mut layer, &mut block).await?;
         if length == 0 {
             break;
         }
@@ -136,6 +137,21 @@ where
         wire_bytes,
         sha256: hash.finalize().into(),
     })
+}
+
+/// Waits for bytes, and takes along whatever has come behind them: a sender of small pieces costs what
+/// others do. 0 at the end.
+async fn read_what_is_there(layer: &mut Layer<'_>, block: &mut [u8]) -> Result<usize, UnpackError> {
+    let mut length = layer.read(block).await.map_err(unreadable)?;
+    while length > 0 && length < block.len() {
+        match layer.read(&mut block[length..]).now_or_never() {
+            None => break,
+            Some(Err(error)) => return Err(unreadable(error)),
+            Some(Ok(0)) => break,
+            Some(Ok(more)) => length += more,
+        }
+    }
+    Ok(length)
 }
 
 /// Opens both packings and returns the first unpacked bytes beside a reader of all of them.
