@@ -1,8 +1,7 @@
 //! The ids of new profiles: drawn in the order of their rows, also where chunks are applied side by
 //! side, so that profiles stand in the order in which an import made them.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use longshore_core::database::TableNumber;
 use longshore_core::error::Error;
 use longshore_core::store::profiles;
