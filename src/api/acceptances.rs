@@ -67,7 +67,10 @@ impl Acceptances {
             async move {
                 let mut line = lines.take().await?;
                 let accepted = accept_all(&mut line, &all).await?;
-                line.give_back();
+                let mut refused = accepted.iter().filter_map(|one| one.as_ref().err());
+                if !refused.any(is_trouble) {
+                    line.give_back();
+                }
                 ring_for(&queue, &all, &accepted).await;
                 Ok(accepted)
             }
@@ -100,16 +103,37 @@ async fn accept_all(
     let new: Vec<&NewImport> = all.iter().map(|(new, _)| new.as_ref()).collect();
     match acceptance::accept_all(connection, &new).await {
         Ok(accepted) => Ok(accepted.into_iter().map(Ok).collect()),
-        Err(error) if all.len() > 1 && error.class() != Class::Transient => {
-            let mut answers = Vec::with_capacity(all.len());
-            for one in new {
-                let accepted = acceptance::accept(connection, one).await;
-                answers.push(accepted.map_err(Problem::from));
-            }
-            Ok(answers)
+        Err(error @ Error::Sql(sqlx::Error::Database(_)))
+            if all.len() > 1 && error.class() != Class::Transient =>
+        {
+            Ok(accept_each(connection, &new).await)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// One by one. Trouble that passes is that of all who are left.
+async fn accept_each(
+    connection: &mut PgConnection,
+    new: &[&NewImport],
+) -> Vec<Result<Accepted, Problem>> {
+    let mut answers = Vec::with_capacity(new.len());
+    for one in new {
+        let accepted = acceptance::accept(connection, one).await;
+        answers.push(accepted.map_err(Problem::from));
+        if let Some(Err(trouble)) = answers.last()
+            && is_trouble(trouble)
+        {
+            let trouble = Err(trouble.clone());
+            answers.resize(new.len(), trouble);
+            break;
+        }
+    }
+    answers
+}
+
+fn is_trouble(problem: &Problem) -> bool {
+    problem.code() == Code::TemporarilyUnavailable
 }
 
 /// Rings once for all that are small: whoever claims the first of them takes the others along, and rings

@@ -56,9 +56,14 @@ impl Lines {
     /// A connection that is there, as far as is known.
     pub(crate) async fn take(&self) -> Result<Line, Problem> {
         while let Some(mut free) = self.last_free() {
-            if free.taken_at.elapsed() < KEPT_FOR && free.is_there().await {
+            if free.taken_at.elapsed() >= KEPT_FOR {
+                continue;
+            }
+            if free.is_there().await {
                 return Ok(self.line(free.connection, free.taken_at));
             }
+            // What one has lost the others have, too; to ask each of them takes as long each time.
+            drop(std::mem::take(&mut *self.lock()));
         }
         let connection = self.pool.acquire().await?;
         Ok(self.line(connection, Instant::now()))

@@ -16,8 +16,9 @@ use super::problem::{Problem, problem};
 /// More than this many wait for the round after the next.
 const ROUND_MAX: usize = 64;
 
-/// Longer than any statement may take: whoever comes later must not wait for a server that went silent.
-const ROUND_LASTS_MAX: Duration = Duration::from_secs(35);
+/// Longer than a connection and a statement may take: whoever comes later must not wait for a server that
+/// went silent.
+const ROUND_LASTS_MAX: Duration = Duration::from_secs(60);
 
 /// Rooms in which questions are asked. Those of one room wait for each other, those of two never do.
 /// Clones share them.

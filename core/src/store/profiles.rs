@@ -80,7 +80,8 @@ pub async fn page(
         [] => query.fetch_all(connection).await?,
         _ => {
             let mut tx = connection.begin().await?;
-            tx.execute("set local plan_cache_mode = auto").await?;
+            tx.execute("set local plan_cache_mode = force_custom_plan")
+                .await?;
             let rows = query.fetch_all(&mut *tx).await?;
             tx.commit().await?;
             rows

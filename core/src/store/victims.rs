@@ -79,7 +79,7 @@ impl<'a> Scope<'a> {
     pub async fn count(&self, tx: &mut PgConnection) -> Result<Counts, Error> {
         tx.execute(
             "set local enable_hashjoin = on; set local enable_mergejoin = on;
-             set local enable_seqscan = on; set local plan_cache_mode = auto;
+             set local enable_seqscan = on; set local plan_cache_mode = force_custom_plan;
              set local statement_timeout = '10min'",
         )
         .await?;
@@ -130,7 +130,8 @@ impl<'a> Scope<'a> {
         after: i64,
         limit: i64,
     ) -> Result<Vec<i64>, Error> {
-        tx.execute("set local plan_cache_mode = auto").await?;
+        tx.execute("set local plan_cache_mode = force_custom_plan")
+            .await?;
         for table in self.tables {
             let number = TableNumber(*table);
             if TableNumber::of_id(after).0 > *table {

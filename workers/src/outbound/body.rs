@@ -104,6 +104,7 @@ pub async fn stream_to<W: AsyncWrite + Unpin>(
         limits: &limits,
         judge,
         progress,
+        takes_along: false,
     };
     let poured = pour(
         body.reader(),

@@ -70,6 +70,9 @@ pub(super) struct Watch<'a, J, P> {
     pub(super) judge: J,
     /// Hears how many bytes of the wire are done.
     pub(super) progress: P,
+    /// Whether what has come already is taken along with each read. Not where it is measured how long a
+    /// source takes: it would be asked before it is waited for.
+    pub(super) takes_along: bool,
 }
 
 /// Unpacks a payload into a sink and flushes it.
@@ -91,6 +94,7 @@ where
         limits,
         judge: |_: &[u8]| Ok(()),
         progress: |_| {},
+        takes_along: true,
     };
     pour(reader, content_encoding, sink, watch).await
 }
@@ -115,7 +119,10 @@ where
     let (mut bytes, mut hash) = (0, Sha256::new());
     let mut block = vec![0; BLOCK_BYTES];
     loop {
-        let length = read_what_is_there(&mut layer, &mut block).await?;
+        let mut length = layer.read(&mut block).await.map_err(unreadable)?;
+        if watch.takes_along {
+            length = take_along(&mut layer, &mut block, length)?;
+        }
         if length == 0 {
             break;
         }
@@ -139,16 +146,18 @@ where
     })
 }
 
-/// Waits for bytes, and takes along whatever has come behind them: a sender of small pieces costs what
-/// others do. 0 at the end.
-async fn read_what_is_there(layer: &mut Layer<'_>, block: &mut [u8]) -> Result<usize, UnpackError> {
-    let mut length = layer.read(block).await.map_err(unreadable)?;
+/// Takes along whatever has come behind the bytes that were read: a sender of small pieces costs what
+/// others do. Returns how many there are now.
+fn take_along(
+    layer: &mut Layer<'_>,
+    block: &mut [u8],
+    mut length: usize,
+) -> Result<usize, UnpackError> {
     while length > 0 && length < block.len() {
         match layer.read(&mut block[length..]).now_or_never() {
-            None => break,
-            Some(Err(error)) => return Err(unreadable(error)),
-            Some(Ok(0)) => break,
+            None | Some(Ok(0)) => break,
             Some(Ok(more)) => length += more,
+            Some(Err(error)) => return Err(unreadable(error)),
         }
     }
     Ok(length)
