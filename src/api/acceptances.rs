@@ -5,21 +5,17 @@ use std::sync::Arc;
 
 use longshore_core::code::Code;
 use longshore_core::database::Database;
-use longshore_core::error::{Class, Complaint, Error};
+use longshore_core::error::{Class, Error};
 use longshore_core::import::State;
 use longshore_core::queue::{Lane, Queue, Ticket, Verb};
 use longshore_core::store::acceptance::{self, Accepted, NewImport};
-use longshore_core::store::databases;
 use longshore_core::store::schemas::Schemas;
-use longshore_core::suggest::did_you_mean;
 use sqlx::PgConnection;
 
+use super::databases::unknown_database;
 use super::lines::Lines;
 use super::problem::Problem;
 use super::rounds::Rounds;
-
-/// Among so many names the one is looked for that was meant.
-const NAMES_COMPARED_MAX: i64 = 1_000;
 
 /// Clones share their rounds.
 #[derive(Clone, Default)]
@@ -43,7 +39,7 @@ impl Acceptances {
                 let mut line = lines.take().await?;
                 let database = match schemas.find(&mut line, account_id, &name).await {
                     Err(Error::NotFound(_)) => {
-                        return Err(unknown(&mut line, account_id, &name).await?);
+                        return Err(unknown_database(&mut line, account_id, &name).await?);
                     }
                     found => found?,
                 };
@@ -80,18 +76,6 @@ impl Acceptances {
             .ask(room, (Arc::clone(new), lane), accept)
             .await?
     }
-}
-
-/// There is no such database, but perhaps one that was meant.
-async fn unknown(
-    connection: &mut PgConnection,
-    account_id: i64,
-    name: &str,
-) -> Result<Problem, Problem> {
-    let names = databases::names(connection, account_id, NAMES_COMPARED_MAX).await?;
-    let hint = did_you_mean(name, names.iter().map(String::as_str));
-    let detail = format!("This account has no database {name:?}.{hint}");
-    Ok(Complaint::new(Code::UnknownDatabase, "/database", detail).into())
 }
 
 /// What Postgres refuses of several is asked again of each: none of them is kept then. Trouble that passes is

@@ -13,6 +13,7 @@ use longshore_core::field::Field;
 use longshore_core::id::{Kind, show as show_id};
 use longshore_core::json;
 use longshore_core::store::{databases, removal, widening};
+use longshore_core::suggest::did_you_mean;
 use longshore_core::value;
 use serde_json::{Value, json as object};
 use sqlx::PgConnection;
@@ -27,6 +28,8 @@ use super::place::Path;
 use super::problem::{Problem, problem};
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// Among so many names the one is looked for that was meant.
+const NAMES_COMPARED_MAX: i64 = 1_000;
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -224,8 +227,7 @@ pub(crate) async fn add_link(
     let database = databases::find(&mut connection, caller.account_id, &database).await?;
     let other = match databases::find(&mut connection, caller.account_id, &other).await {
         Err(Error::NotFound(_)) => {
-            let detail = format!("This account has no database {other:?}.");
-            return Err(Complaint::new(Code::UnknownDatabase, "/database", detail).into());
+            return Err(unknown_database(&mut connection, caller.account_id, &other).await?);
         }
         found => found?,
     };
@@ -293,4 +295,16 @@ fn shown_fields(fields: &[Field]) -> Result<Vec<Value>, Problem> {
         Ok(shown)
     };
     fields.iter().map(shown).collect()
+}
+
+/// There is no such database, but perhaps one that was meant.
+pub(crate) async fn unknown_database(
+    connection: &mut PgConnection,
+    account_id: i64,
+    name: &str,
+) -> Result<Problem, Problem> {
+    let names = databases::names(connection, account_id, NAMES_COMPARED_MAX).await?;
+    let hint = did_you_mean(name, names.iter().map(String::as_str));
+    let detail = format!("This account has no database {name:?}.{hint}");
+    Ok(Complaint::new(Code::UnknownDatabase, "/database", detail).into())
 }

@@ -155,17 +155,7 @@ async fn what_a_new_profile_lacks_is_no_reject_of_one_that_is_there() {
 async fn profiles_stand_in_the_order_of_rows_where_postgres_refuses_one_of_them() {
     let app = TestApp::start().await;
     people(&app, "people").await;
-    let (table, column): (i64, i64) =
-        sqlx::query_as("select database_id, id from fields where name = 'value'")
-            .fetch_one(&app.pool)
-            .await
-            .unwrap();
-    let check =
-        format!("alter table data.t{table} add constraint unlucky check (f{column} <> '9')");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(check))
-        .execute(&app.pool)
-        .await
-        .unwrap();
+    app.let_postgres_refuse("value", "'9'").await;
     let row = |row: usize| format!("user{row}@x.example,{row}\n");
     let source = format!("email,value\n{}", (0..1_000).map(row).collect::<String>());
     let status = app

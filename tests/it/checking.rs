@@ -292,16 +292,7 @@ async fn a_new_profile_gets_the_default_of_every_type_where_nothing_is_brought()
 async fn a_row_that_only_postgres_refuses_is_found_and_the_others_are_applied() {
     let app = TestApp::start().await;
     people(&app, json!([{"name": "age", "type": "integer"}])).await;
-    let (table, column): (i64, i64) =
-        sqlx::query_as("select database_id, id from fields where name = 'age'")
-            .fetch_one(&app.pool)
-            .await
-            .unwrap();
-    let check = format!("alter table data.t{table} add constraint unlucky check (f{column} <> 13)");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(check))
-        .execute(&app.pool)
-        .await
-        .unwrap();
+    app.let_postgres_refuse("age", "13").await;
     let row = |key: i64| {
         format!(
             "{key},{}\n",

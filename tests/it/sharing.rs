@@ -122,17 +122,7 @@ async fn whoever_asks_for_something_else_or_is_asked_to_cancel_is_not_taken_alon
 async fn what_postgres_refuses_of_one_import_is_nobody_elses_affair() {
     let app = TestApp::start().await;
     people(&app).await;
-    let (table, column): (i64, i64) =
-        sqlx::query_as("select database_id, id from fields where name = 'value'")
-            .fetch_one(&app.pool)
-            .await
-            .unwrap();
-    let check =
-        format!("alter table data.t{table} add constraint unlucky check (f{column} <> 'x')");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(check))
-        .execute(&app.pool)
-        .await
-        .unwrap();
+    app.let_postgres_refuse("value", "'x'").await;
     let mut ids = Vec::new();
     for number in 0..8 {
         let value = if number == 5 { "x" } else { "a" };

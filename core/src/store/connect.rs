@@ -132,6 +132,14 @@ pub async fn share_database(connection: &mut PgConnection, number: i64) -> Resul
     Ok(())
 }
 
+/// Lets a transaction plan its statements for their values, where these decide which way is short.
+pub async fn plan_for_values(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("set local plan_cache_mode = force_custom_plan")
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// Lets a transaction wait for those before it, for as long as a chunk may take in the worst case. One
 /// that is orphaned is ended by whoever claims its import.
 pub async fn wait_in_line(tx: &mut PgConnection) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, ValueRef};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, ValueRef};
 
 use crate::database::TableNumber;
 use crate::error::Error;
@@ -10,6 +10,7 @@ use crate::field::{Field, FieldType};
 use crate::limits::KEY_BYTES_MAX;
 use crate::plan::Side;
 use crate::store::binary::{ColumnArray, Value};
+use crate::store::connect::plan_for_values;
 use crate::store::typed::{self, writing};
 
 /// A profile or subprofile as read back.
@@ -80,8 +81,7 @@ pub async fn page(
         [] => query.fetch_all(connection).await?,
         _ => {
             let mut tx = connection.begin().await?;
-            tx.execute("set local plan_cache_mode = force_custom_plan")
-                .await?;
+            plan_for_values(&mut tx).await?;
             let rows = query.fetch_all(&mut *tx).await?;
             tx.commit().await?;
             rows

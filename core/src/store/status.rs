@@ -344,7 +344,8 @@ pub struct ListFilter {
 
 macro_rules! page_of {
     () => {
-        " and i.account_id = $1 and ($2::text is null or i.state = $2) and i.id < $4 order by i.id desc limit $5"
+        " and i.account_id = $1 and ($2::text is null or i.state = $2) and i.id < $4
+         order by i.id desc limit $5"
     };
 }
 

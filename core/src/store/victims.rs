@@ -8,6 +8,7 @@ use crate::brake::{Reason, Share};
 use crate::database::{Database, TableNumber};
 use crate::error::Error;
 use crate::plan::LinkTable;
+use crate::store::connect::plan_for_values;
 use crate::store::removal::{self, Judged};
 use crate::store::typed::removal::{self as typed, Belongings};
 use crate::store::{links, profiles};
@@ -79,10 +80,10 @@ impl<'a> Scope<'a> {
     pub async fn count(&self, tx: &mut PgConnection) -> Result<Counts, Error> {
         tx.execute(
             "set local enable_hashjoin = on; set local enable_mergejoin = on;
-             set local enable_seqscan = on; set local plan_cache_mode = force_custom_plan;
-             set local statement_timeout = '10min'",
+             set local enable_seqscan = on; set local statement_timeout = '10min'",
         )
         .await?;
+        plan_for_values(tx).await?;
         let statement = typed::count_profiles(&self.belongings());
         let (living, victims): (i64, i64) = sqlx::query_as(AssertSqlSafe(statement))
             .bind(self.import_id)
@@ -130,8 +131,7 @@ impl<'a> Scope<'a> {
         after: i64,
         limit: i64,
     ) -> Result<Vec<i64>, Error> {
-        tx.execute("set local plan_cache_mode = force_custom_plan")
-            .await?;
+        plan_for_values(tx).await?;
         for table in self.tables {
             let number = TableNumber(*table);
             if TableNumber::of_id(after).0 > *table {

@@ -3,6 +3,7 @@
 mod gate;
 mod hearing;
 pub(crate) mod processes;
+mod refusing;
 mod servers;
 mod source;
 mod telling;

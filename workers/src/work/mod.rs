@@ -211,26 +211,11 @@ impl Worker {
     async fn settle(&self, verb: Verb, claim: &Claim, done: Result<Outcome, Stop>) {
         let import = claim.import_id;
         match done {
-            Ok(Outcome::Complete(next)) => {
-                tracing::info!(import, "complete");
-                self.ring(Verb::Apply, &next).await;
-            }
-            Ok(Outcome::Held(next)) => {
-                tracing::info!(import, "held for approval");
-                self.ring(Verb::Apply, &next).await;
-            }
-            Ok(Outcome::GivenUp(next)) => {
-                tracing::info!(import, "failed for its rejects");
-                self.ring(Verb::Apply, &next).await;
-            }
-            Ok(Outcome::Paused(next)) => {
-                tracing::info!(import, "paused");
-                self.ring(Verb::Apply, &next).await;
-            }
-            Ok(Outcome::Cancelled(next)) => {
-                tracing::info!(import, "cancelled");
-                self.ring(Verb::Apply, &next).await;
-            }
+            Ok(Outcome::Complete(next)) => self.ended(import, "complete", &next).await,
+            Ok(Outcome::Held(next)) => self.ended(import, "held for approval", &next).await,
+            Ok(Outcome::GivenUp(next)) => self.ended(import, "failed for its rejects", &next).await,
+            Ok(Outcome::Paused(next)) => self.ended(import, "paused", &next).await,
+            Ok(Outcome::Cancelled(next)) => self.ended(import, "cancelled", &next).await,
             Ok(Outcome::Next) => self.ring(Verb::Apply, &[import]).await,
             Ok(Outcome::Released) => self.ring(verb, &[import]).await,
             Ok(Outcome::WaitsForTurn | Outcome::WaitsForRetry) => {}
@@ -244,6 +229,11 @@ impl Worker {
                 self.fail(claim, &failure).await;
             }
         }
+    }
+
+    async fn ended(&self, import: i64, how: &str, next: &[i64]) {
+        tracing::info!(import, "{how}");
+        self.ring(Verb::Apply, next).await;
     }
 
     /// Small ones and large ones alike were in line before: they go first.
